@@ -13,8 +13,8 @@ pub const MAX_CANDIDATES_PER_REQUEST: usize = 100;
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// The longest long poll, seconds. Proxies in front commonly cut at 30 or 60.
 pub const MAX_WAIT_S: u64 = 25;
-/// Epochs of one session: a page that reloads once a second for an hour stays below it.
-pub const MAX_EPOCHS: u32 = 4096;
+/// Epochs of one session: a page that reloads once a second stays below it for a quarter of an hour.
+pub const MAX_EPOCHS: u32 = 1024;
 /// All files of one credential together. The largest seen (gcloud's directory) has 60 kB.
 pub const MAX_CREDENTIAL_BYTES: usize = 512 * 1024;
 /// Files of one credential.

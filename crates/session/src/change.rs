@@ -1,0 +1,62 @@
+//! What a decision wants to have stored, as one transaction.
+
+use anteroom_protocol::{
+    Epoch, MachineId,
+    session::SessionEvent,
+    signaling::{Answer, LoggedCandidate, Offer, Side},
+};
+
+use crate::Session;
+
+/// The outcome of an input that was not refused.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// To be committed.
+    Changed(Box<Change>),
+    /// The same again, or nothing new: there is nothing to store and the caller answers as it did the first time.
+    Same,
+}
+
+/// A new session state and what else is stored with it, all or nothing.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The session as it is from now on.
+    pub session: Session,
+    /// In order.
+    pub writes: Vec<Write>,
+}
+
+/// One thing to store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// A new epoch with its offer. Never changes once stored (invariant no-overwrite).
+    Offer {
+        /// Its number.
+        epoch: Epoch,
+        /// The description.
+        offer: Offer,
+    },
+    /// The epoch's one answer.
+    Answer {
+        /// Its number.
+        epoch: Epoch,
+        /// The description.
+        answer: Answer,
+    },
+    /// To be appended to a log.
+    Candidates {
+        /// Whose epoch.
+        epoch: Epoch,
+        /// Whose log.
+        side: Side,
+        /// With their sequence numbers.
+        candidates: Vec<LoggedCandidate>,
+    },
+    /// To be appended to the session's event log.
+    Event(SessionEvent),
+    /// The intent to create a machine: a row with an address of the pool (invariant offer-first: it always
+    /// comes with a [`Write::Offer`]).
+    PlanMachine(MachineId),
+    /// The intent to destroy the machine.
+    RetireMachine(MachineId),
+}

@@ -1,0 +1,89 @@
+//! How long each party may take. Every wait of a session ends, each with its own reason.
+
+use anteroom_protocol::{UnixMillis, session::ReasonCode};
+use serde::{Deserialize, Serialize};
+
+use crate::session::{Phase, Session};
+
+/// The deadlines of one session, fixed when it is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadlines {
+    /// From the creation to the first offer. A page makes one within a second; a program may wait for a person.
+    pub offer_ms: i64,
+    /// From the offer to a machine. A sandbox takes 0.1 s, a virtual machine without KVM up to 30 s.
+    pub machine_ms: i64,
+    /// From the machine to the agent's first word.
+    pub agent_ms: i64,
+    /// From offer and agent to the answer. Measured: 2 s for the slowest engine in a fresh process.
+    pub answer_ms: i64,
+    /// From the agent's first word to the CLI's end: the person's time, from the provider's file.
+    pub sign_in_ms: i64,
+    /// From the CLI's end to the credential in the vault.
+    pub saving_ms: i64,
+}
+
+impl Deadlines {
+    /// The defaults, with the provider's time for the person.
+    #[must_use]
+    pub fn for_sign_in(timeout_seconds: u32) -> Self {
+        Self {
+            offer_ms: 60_000,
+            machine_ms: 60_000,
+            agent_ms: 30_000,
+            answer_ms: 30_000,
+            sign_in_ms: i64::from(timeout_seconds) * 1000,
+            saving_ms: 60_000,
+        }
+    }
+}
+
+/// A wait that has an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) until: UnixMillis,
+    pub(crate) code: ReasonCode,
+    pub(crate) detail: &'static str,
+}
+
+/// The wait that ends first, if any. What machine and agent must do is counted from the controller's return
+/// when it was away; the person's own time is not.
+pub(crate) fn first(session: &Session) -> Option<Wait> {
+    let d = session.deadlines;
+    let resumed = |since: UnixMillis| session.resumed_at.map_or(since, |at| at.max(since));
+    match session.phase {
+        Phase::WaitingForOffer => Some(Wait {
+            until: session.created_at.plus_ms(d.offer_ms),
+            code: ReasonCode::OfferTimeout,
+            detail: "No page sent an offer for this sign-in in time. Open it in the page, or start again.",
+        }),
+        Phase::Starting { since, created: false } => Some(Wait {
+            until: resumed(since).plus_ms(d.machine_ms),
+            code: ReasonCode::MachineTimeout,
+            detail: "The machine was not made in time. Try again; the server's log says what it waited for.",
+        }),
+        Phase::Starting { since, created: true } => Some(Wait {
+            until: resumed(since).plus_ms(d.agent_ms),
+            code: ReasonCode::AgentTimeout,
+            detail: "The machine runs but its agent did not report in time. Try again; the machine's log says more.",
+        }),
+        Phase::SigningIn { since } => {
+            let person = Wait {
+                until: since.plus_ms(d.sign_in_ms),
+                code: ReasonCode::SignInTimeout,
+                detail: "The sign-in was not finished in the time that this provider has. Start again when you are ready.",
+            };
+            let answer = session.epoch.as_ref().filter(|epoch| epoch.answer_digest.is_none()).map(|epoch| Wait {
+                until: resumed(since.max(epoch.since)).plus_ms(d.answer_ms),
+                code: ReasonCode::AnswerTimeout,
+                detail: "The machine did not answer the page's offer in time. Try again; the machine's log says more.",
+            });
+            [Some(person), answer].into_iter().flatten().min_by_key(|wait| wait.until)
+        }
+        Phase::Saving { since } => Some(Wait {
+            until: resumed(since).plus_ms(d.saving_ms),
+            code: ReasonCode::CredentialMissing,
+            detail: "The CLI ended well, but its credential did not reach the vault in time. Sign in again.",
+        }),
+        Phase::Ended(_) => None,
+    }
+}

@@ -1,0 +1,510 @@
+//! One sign-in, from the click to its one end.
+//!
+//! ```text
+//!                      offer                agent spoke             CLI exit 0            sealed and stored
+//!  waiting-for-offer ─────────► starting ──────────────► signing-in ──────────► saving ─────────────────► succeeded
+//!        │                         │                         │                     │
+//!        └── cancel, deadline ─────┴── machine lost, failed ─┴── CLI exit ≠ 0 ─────┴── refused, deadline ──► failed,
+//!                                                                                        cancelled, timed-out
+//! ```
+//!
+//! Missing on purpose: a machine before an offer (offer-first), a way out of an end (one-end), a cancel while
+//! saving, and an end of `saving` in success without a stored credential (saved-before-destroyed).
+
+use anteroom_protocol::{
+    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    guest::Report,
+    limits,
+    session::{
+        ConnectionReport, ConnectionState, LoginUrl, Reason, ReasonCode, SessionEvent, SessionEventKind, SessionState,
+        SessionView, Step, StepReached,
+    },
+    signaling::{Answer, Candidate, Offer, SdpDigest, Side},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Change, Deadlines, Decision, EpochState, Input, Refusal, Write, deadline};
+
+/// Where it stands, with what is true only there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "kebab-case")]
+pub enum Phase {
+    /// No offer, no machine.
+    WaitingForOffer,
+    /// A machine is planned.
+    Starting {
+        /// When it was planned, or created.
+        since: UnixMillis,
+        /// Whether the driver has made it.
+        created: bool,
+    },
+    /// The agent has spoken.
+    SigningIn {
+        /// When it spoke first.
+        since: UnixMillis,
+    },
+    /// The CLI has ended well.
+    Saving {
+        /// When it ended.
+        since: UnixMillis,
+    },
+    /// Over, for good.
+    Ended(End),
+}
+
+/// The one end of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// When.
+    pub at: UnixMillis,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Everything that is decided about one sign-in. What it decides on is in it; descriptions, candidates and the
+/// credential are in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// What is being connected.
+    pub provider: ProviderId,
+    /// When it was created.
+    pub created_at: UnixMillis,
+    /// How long each party may take.
+    pub deadlines: Deadlines,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The newest negotiation.
+    pub epoch: Option<EpochState>,
+    /// Its machine, from the plan to the proof that it is gone.
+    pub machine: Option<MachineId>,
+    /// When the controller last came back.
+    pub resumed_at: Option<UnixMillis>,
+    /// The credential that it brought.
+    pub credential: Option<CredentialId>,
+    /// The best sign-in URL so far.
+    pub login_url: Option<LoginUrl>,
+    steps: Vec<StepReached>,
+    last_event: u32,
+    /// Short digests of offers that newer ones have superseded: their connections are dead.
+    superseded: Vec<String>,
+}
+
+/// Steps of one connection: a new epoch goes through them again.
+const EPOCH_STEPS: [Step; 4] = [Step::AnswerStored, Step::IceConnected, Step::DtlsConnected, Step::FrameDecoded];
+
+impl Session {
+    /// A session that waits for its first offer.
+    #[must_use]
+    pub fn new(id: SessionId, owner: UserId, provider: ProviderId, deadlines: Deadlines, now: UnixMillis) -> Self {
+        Self {
+            id,
+            owner,
+            provider,
+            created_at: now,
+            deadlines,
+            phase: Phase::WaitingForOffer,
+            epoch: None,
+            machine: None,
+            resumed_at: None,
+            credential: None,
+            login_url: None,
+            steps: Vec::new(),
+            last_event: 0,
+            superseded: Vec::new(),
+        }
+    }
+
+    /// Decides on what happened at `now`.
+    ///
+    /// # Errors
+    /// A [`Refusal`] changes nothing and says why.
+    pub fn handle(&self, input: Input, now: UnixMillis) -> Result<Decision, Refusal> {
+        let mut draft = Draft { session: self.clone(), writes: Vec::new(), now };
+        draft.handle(input)?;
+        if draft.session == *self && draft.writes.is_empty() {
+            return Ok(Decision::Same);
+        }
+        Ok(Decision::Changed(Box::new(Change { session: draft.session, writes: draft.writes })))
+    }
+
+    /// When [`Input::Tick`] would end the session, unless something happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<UnixMillis> {
+        deadline::first(self).map(|wait| wait.until)
+    }
+
+    /// How it ended, when it has.
+    #[must_use]
+    pub fn end(&self) -> Option<&End> {
+        match &self.phase {
+            Phase::Ended(end) => Some(end),
+            Phase::WaitingForOffer | Phase::Starting { .. } | Phase::SigningIn { .. } | Phase::Saving { .. } => None,
+        }
+    }
+
+    /// The newest epoch's number; 0 before the first offer.
+    #[must_use]
+    pub fn current_epoch(&self) -> Epoch {
+        self.epoch.as_ref().map_or(Epoch::NONE, |epoch| epoch.number)
+    }
+
+    /// The state in the words of the wire.
+    #[must_use]
+    pub fn state(&self) -> SessionState {
+        match &self.phase {
+            Phase::WaitingForOffer => SessionState::WaitingForOffer,
+            Phase::Starting { .. } => SessionState::Starting,
+            Phase::SigningIn { .. } => SessionState::SigningIn,
+            Phase::Saving { .. } => SessionState::Saving,
+            Phase::Ended(end) => terminal_state(end.reason.code),
+        }
+    }
+
+    /// The session for its owner.
+    #[must_use]
+    pub fn view(&self) -> SessionView {
+        SessionView {
+            session_id: self.id.clone(),
+            provider: self.provider.clone(),
+            state: self.state(),
+            epoch: self.current_epoch(),
+            connection: self.epoch.as_ref().map_or(ConnectionState::New, |epoch| epoch.connection),
+            reason: self.end().map(|end| end.reason.clone()),
+            created_at: self.created_at,
+            ended_at: self.end().map(|end| end.at),
+            deadline_at: self.deadline(),
+            steps: self.steps.clone(),
+            login_url: self.login_url.clone(),
+            machine: self.machine.clone(),
+            credential: self.credential.clone(),
+        }
+    }
+}
+
+/// The state that each reason ends in.
+fn terminal_state(code: ReasonCode) -> SessionState {
+    match code {
+        ReasonCode::Saved => SessionState::Succeeded,
+        ReasonCode::CancelledByPerson => SessionState::Cancelled,
+        ReasonCode::OfferTimeout
+        | ReasonCode::MachineTimeout
+        | ReasonCode::AgentTimeout
+        | ReasonCode::AnswerTimeout
+        | ReasonCode::SignInTimeout => SessionState::TimedOut,
+        ReasonCode::MachineFailed
+        | ReasonCode::MachineLost
+        | ReasonCode::DesktopFailed
+        | ReasonCode::CliNotStarted
+        | ReasonCode::CliFailed
+        | ReasonCode::CredentialMissing
+        | ReasonCode::CredentialInvalid
+        | ReasonCode::VaultFailed
+        | ReasonCode::NoCapacity => SessionState::Failed,
+    }
+}
+
+/// 64 bits tell the offers of one session apart.
+fn short(digest: &SdpDigest) -> String {
+    digest.0.chars().take(16).collect()
+}
+
+/// A session while one input is worked into it.
+struct Draft {
+    session: Session,
+    writes: Vec<Write>,
+    now: UnixMillis,
+}
+
+impl Draft {
+    fn handle(&mut self, input: Input) -> Result<(), Refusal> {
+        // What happens to the machine after the end never changes the end (one-end).
+        if let Input::MachineDestroyed = input {
+            self.machine_destroyed();
+            return Ok(());
+        }
+        if let Some(end) = self.session.end() {
+            return Err(Refusal::Ended(end.reason.clone()));
+        }
+        match input {
+            Input::Offer { offer, candidates, machine } => self.offer(offer, candidates, machine),
+            Input::Answer { epoch, offer_digest, answer, candidates } => {
+                self.answer(epoch, &offer_digest, answer, candidates)
+            }
+            Input::Candidates { side, epoch, candidates } => {
+                self.known_epoch(epoch)?;
+                self.append(side, candidates)
+            }
+            Input::Connection(report) => self.connection(&report),
+            Input::MachineCreated => self.machine_created(),
+            Input::MachineNotCreated { code, detail } => self.end(code, detail),
+            Input::MachineLost { detail } => self.end(ReasonCode::MachineLost, detail),
+            Input::MachineDestroyed => unreachable!("handled above"),
+            Input::AgentSpoke => self.agent_spoke(),
+            Input::Report(report) => self.report(report),
+            Input::CredentialSealed(credential) => self.credential_sealed(credential),
+            Input::CredentialRefused { detail } => {
+                self.only_while_saving()?;
+                self.end(ReasonCode::CredentialInvalid, detail)
+            }
+            Input::Cancel => self.cancel(),
+            Input::Resumed => {
+                self.session.resumed_at = Some(self.now);
+                Ok(())
+            }
+            Input::Tick => self.tick(),
+        }
+    }
+
+    // --- signaling -------------------------------------------------------------------------------
+
+    fn offer(&mut self, offer: Offer, candidates: Vec<Candidate>, machine: MachineId) -> Result<(), Refusal> {
+        let digest = SdpDigest::of(offer.sdp.expose());
+        if self.session.epoch.as_ref().is_some_and(|epoch| epoch.offer_digest == digest) {
+            // The same request again: its candidates may still be new.
+            return self.append(Side::Browser, candidates);
+        }
+        // A request that arrives late or twice must not bring back a dead connection's offer.
+        if self.session.superseded.contains(&short(&digest)) {
+            return Err(Refusal::StaleEpoch { current: self.session.current_epoch() });
+        }
+        let number = self.session.current_epoch().next();
+        if number.0 > limits::MAX_EPOCHS {
+            return Err(Refusal::TooManyEpochs);
+        }
+        self.session.steps.retain(|reached| !EPOCH_STEPS.contains(&reached.step));
+        let old = self.session.epoch.replace(EpochState::new(number, digest, self.now));
+        self.session.superseded.extend(old.map(|epoch| short(&epoch.offer_digest)));
+        self.writes.push(Write::Offer { epoch: number, offer });
+        self.event(SessionEventKind::Epoch { epoch: number });
+        self.append(Side::Browser, candidates)?;
+        self.step(Step::OfferStored);
+        if self.session.phase == Phase::WaitingForOffer {
+            self.session.machine = Some(machine.clone());
+            self.writes.push(Write::PlanMachine(machine));
+            self.enter(Phase::Starting { since: self.now, created: false });
+        }
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        number: Epoch,
+        offer_digest: &SdpDigest,
+        answer: Answer,
+        candidates: Vec<Candidate>,
+    ) -> Result<(), Refusal> {
+        let now_digest = SdpDigest::of(answer.sdp.expose());
+        let epoch = self.known_epoch(number)?;
+        if epoch.offer_digest != *offer_digest {
+            return Err(Refusal::AnotherOffer { current: number });
+        }
+        match &epoch.answer_digest {
+            Some(stored) if *stored != now_digest => return Err(Refusal::AlreadyAnswered { current: number }),
+            Some(_) => {}
+            None => {
+                epoch.answer_digest = Some(now_digest);
+                self.writes.push(Write::Answer { epoch: number, answer });
+                self.event(SessionEventKind::Answer { epoch: number });
+                self.step(Step::AnswerStored);
+            }
+        }
+        self.append(Side::Vm, candidates)
+    }
+
+    /// The epoch with this number, if it is the newest.
+    fn known_epoch(&mut self, number: Epoch) -> Result<&mut EpochState, Refusal> {
+        let current = self.session.current_epoch();
+        if number > current || number == Epoch::NONE {
+            return Err(Refusal::NoSuchEpoch { current });
+        }
+        match &mut self.session.epoch {
+            Some(epoch) if epoch.number == number => Ok(epoch),
+            Some(_) | None => Err(Refusal::StaleEpoch { current }),
+        }
+    }
+
+    fn append(&mut self, side: Side, candidates: Vec<Candidate>) -> Result<(), Refusal> {
+        let epoch = self.session.epoch.as_mut().ok_or(Refusal::NoSuchEpoch { current: Epoch::NONE })?;
+        let number = epoch.number;
+        let candidates = epoch.log_mut(side).append(candidates)?;
+        if !candidates.is_empty() {
+            self.writes.push(Write::Candidates { epoch: number, side, candidates });
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, report: &ConnectionReport) -> Result<(), Refusal> {
+        let epoch = self.known_epoch(report.epoch)?;
+        if epoch.answer_digest.is_none() {
+            return Err(Refusal::NotAnswered { current: report.epoch });
+        }
+        if report.state <= epoch.connection {
+            return Ok(());
+        }
+        epoch.connection = report.state;
+        // A report may skip what it implies: a decoded frame came over DTLS, and DTLS over ICE.
+        for (state, step) in [
+            (ConnectionState::IceConnected, Step::IceConnected),
+            (ConnectionState::DtlsConnected, Step::DtlsConnected),
+            (ConnectionState::FrameDecoded, Step::FrameDecoded),
+        ] {
+            if state <= report.state {
+                self.step(step);
+            }
+        }
+        Ok(())
+    }
+
+    // --- machine and agent -----------------------------------------------------------------------
+
+    fn machine_created(&mut self) -> Result<(), Refusal> {
+        match self.session.phase {
+            Phase::WaitingForOffer => Err(Refusal::NotNow),
+            Phase::Starting { created: false, .. } => {
+                self.session.phase = Phase::Starting { since: self.now, created: true };
+                self.step(Step::MachineCreated);
+                Ok(())
+            }
+            // Heard again, or after the agent itself: nothing new.
+            Phase::Starting { created: true, .. } | Phase::SigningIn { .. } | Phase::Saving { .. } => Ok(()),
+            Phase::Ended(_) => unreachable!("an ended session handles nothing"),
+        }
+    }
+
+    fn agent_spoke(&mut self) -> Result<(), Refusal> {
+        match self.session.phase {
+            Phase::WaitingForOffer => Err(Refusal::NotNow),
+            Phase::Starting { .. } => {
+                // The agent may be heard before the driver's own word of the machine.
+                self.step(Step::MachineCreated);
+                self.step(Step::AgentReady);
+                self.enter(Phase::SigningIn { since: self.now });
+                Ok(())
+            }
+            Phase::SigningIn { .. } | Phase::Saving { .. } => Ok(()),
+            Phase::Ended(_) => unreachable!("an ended session handles nothing"),
+        }
+    }
+
+    fn report(&mut self, report: Report) -> Result<(), Refusal> {
+        match self.session.phase {
+            Phase::WaitingForOffer | Phase::Starting { .. } => return Err(Refusal::NotNow),
+            Phase::SigningIn { .. } | Phase::Saving { .. } => {}
+            Phase::Ended(_) => unreachable!("an ended session handles nothing"),
+        }
+        match report {
+            Report::DesktopReady => self.step(Step::DesktopReady),
+            Report::BrowserReady => self.step(Step::BrowserReady),
+            Report::CliStarted => self.step(Step::CliStarted),
+            Report::UrlOpened => self.step(Step::UrlOpened),
+            Report::UrlFound { url, source } => self.url_found(LoginUrl { url, source }),
+            Report::DesktopFailed { detail } => return self.end(ReasonCode::DesktopFailed, detail),
+            Report::CliNotStarted { detail } => return self.end(ReasonCode::CliNotStarted, detail),
+            Report::CredentialMissing { detail } => return self.end(ReasonCode::CredentialMissing, detail),
+            Report::CliExited { code: 0, .. } => self.cli_succeeded(),
+            Report::CliExited { code, detail } => return self.cli_failed(code, &detail),
+        }
+        Ok(())
+    }
+
+    /// A better source replaces a worse one; the same or a worse one changes nothing.
+    fn url_found(&mut self, found: LoginUrl) {
+        if self.session.login_url.as_ref().is_some_and(|known| known.source >= found.source) {
+            return;
+        }
+        self.session.login_url = Some(found.clone());
+        self.event(SessionEventKind::Url { login_url: found });
+        self.step(Step::UrlFound);
+    }
+
+    fn cli_succeeded(&mut self) {
+        if let Phase::SigningIn { .. } = self.session.phase {
+            self.step(Step::CliSucceeded);
+            self.enter(Phase::Saving { since: self.now });
+        }
+    }
+
+    fn cli_failed(&mut self, code: i32, detail: &str) -> Result<(), Refusal> {
+        let said = if detail.is_empty() { String::from("It said nothing.") } else { format!("It said: {detail}") };
+        self.end(ReasonCode::CliFailed, format!("The CLI ended with exit code {code}. {said}"))
+    }
+
+    // --- credential and ends ---------------------------------------------------------------------
+
+    fn only_while_saving(&self) -> Result<(), Refusal> {
+        match self.session.phase {
+            Phase::Saving { .. } => Ok(()),
+            Phase::WaitingForOffer | Phase::Starting { .. } | Phase::SigningIn { .. } | Phase::Ended(_) => {
+                Err(Refusal::NotNow)
+            }
+        }
+    }
+
+    fn credential_sealed(&mut self, credential: CredentialId) -> Result<(), Refusal> {
+        self.only_while_saving()?;
+        self.step(Step::CredentialCaptured);
+        self.session.credential = Some(credential.clone());
+        self.event(SessionEventKind::Credential { credential });
+        self.step(Step::CredentialSaved);
+        self.end(ReasonCode::Saved, String::from("The credential is in the vault."))
+    }
+
+    fn cancel(&mut self) -> Result<(), Refusal> {
+        if self.only_while_saving().is_ok() {
+            return Err(Refusal::Saving);
+        }
+        self.end(ReasonCode::CancelledByPerson, String::from("You cancelled this sign-in."))
+    }
+
+    fn tick(&mut self) -> Result<(), Refusal> {
+        match deadline::first(&self.session) {
+            Some(wait) if wait.until <= self.now => self.end(wait.code, wait.detail.to_owned()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, code: ReasonCode, detail: String) -> Result<(), Refusal> {
+        let reason = Reason { code, detail };
+        if let Some(machine) = self.session.machine.clone() {
+            self.writes.push(Write::RetireMachine(machine));
+        }
+        self.session.phase = Phase::Ended(End { at: self.now, reason: reason.clone() });
+        self.event(SessionEventKind::State { state: terminal_state(code), reason: Some(reason) });
+        Ok(())
+    }
+
+    fn machine_destroyed(&mut self) {
+        if self.session.end().is_some() && self.session.machine.take().is_some() {
+            self.step(Step::MachineDestroyed);
+        }
+    }
+
+    // --- log -------------------------------------------------------------------------------------
+
+    fn enter(&mut self, phase: Phase) {
+        self.session.phase = phase;
+        let state = self.session.state();
+        self.event(SessionEventKind::State { state, reason: None });
+    }
+
+    fn step(&mut self, step: Step) {
+        if self.session.steps.iter().any(|reached| reached.step == step) {
+            return;
+        }
+        self.session.steps.push(StepReached { step, at: self.now });
+        self.event(SessionEventKind::Step { step });
+    }
+
+    fn event(&mut self, kind: SessionEventKind) {
+        self.session.last_event += 1;
+        self.writes.push(Write::Event(SessionEvent { id: self.session.last_event, at: self.now, kind }));
+    }
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

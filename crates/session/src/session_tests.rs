@@ -1,0 +1,512 @@
+//! One topic each; [`Story`] runs a session through inputs as a controller would.
+
+use anteroom_protocol::{
+    Secret,
+    session::UrlSource,
+    signaling::{AnswerType, LoggedCandidate, OfferType},
+};
+
+use super::*;
+
+/// A session, everything that was stored for it, and a clock that goes on by one millisecond an input.
+struct Story {
+    session: Session,
+    stored: Vec<Write>,
+    now: UnixMillis,
+}
+
+impl Story {
+    fn new() -> Self {
+        let now = UnixMillis(1_000_000);
+        let session = Session::new(
+            SessionId::from_random([1; 16]),
+            UserId::from_random([2; 16]),
+            "codex".parse().unwrap(),
+            Deadlines::for_sign_in(900),
+            now,
+        );
+        Self { session, stored: Vec::new(), now }
+    }
+
+    /// A session whose agent has answered the first offer.
+    fn answered() -> Self {
+        let mut story = Self::new();
+        story.does(offer("one"));
+        story.does(Input::MachineCreated);
+        story.does(Input::AgentSpoke);
+        story.does(answer(1, "one", "answer"));
+        story
+    }
+
+    /// The same, with the CLI ended well.
+    fn saving() -> Self {
+        let mut story = Self::answered();
+        story.does(exit(0));
+        story
+    }
+
+    fn tries(&mut self, input: Input) -> Result<Decision, Refusal> {
+        self.now = self.now.plus_ms(1);
+        let decision = self.session.handle(input, self.now)?;
+        if let Decision::Changed(change) = &decision {
+            self.session = change.session.clone();
+            self.stored.extend(change.writes.iter().cloned());
+        }
+        Ok(decision)
+    }
+
+    fn does(&mut self, input: Input) {
+        self.tries(input).expect("not refused");
+    }
+
+    fn refuses(&mut self, input: Input) -> Refusal {
+        let before = self.session.clone();
+        let refusal = self.tries(input).expect_err("refused");
+        assert_eq!(self.session, before, "a refusal changes nothing");
+        refusal
+    }
+
+    fn is_same(&mut self, input: Input) -> bool {
+        matches!(self.tries(input), Ok(Decision::Same))
+    }
+
+    fn reason(&self) -> ReasonCode {
+        self.session.end().expect("ended").reason.code
+    }
+
+    fn machines_planned(&self) -> usize {
+        self.stored.iter().filter(|write| matches!(write, Write::PlanMachine(_))).count()
+    }
+
+    fn machines_retired(&self) -> usize {
+        self.stored.iter().filter(|write| matches!(write, Write::RetireMachine(_))).count()
+    }
+
+    fn logged(&self, of_epoch: u32, of_side: Side) -> Vec<LoggedCandidate> {
+        let mut all = Vec::new();
+        for write in &self.stored {
+            if let Write::Candidates { epoch, side, candidates } = write
+                && (epoch.0, *side) == (of_epoch, of_side)
+            {
+                all.extend(candidates.iter().cloned());
+            }
+        }
+        all
+    }
+}
+
+fn sdp(name: &str) -> Secret<String> {
+    Secret::new(format!("v=0 {name}"))
+}
+
+fn offer_with(name: &str, candidates: Vec<Candidate>) -> Input {
+    Input::Offer {
+        offer: Offer { kind: OfferType::Offer, sdp: sdp(name) },
+        candidates,
+        machine: MachineId::from_random([3; 16]),
+    }
+}
+
+fn offer(name: &str) -> Input {
+    offer_with(name, Vec::new())
+}
+
+fn answer(epoch: u32, to: &str, name: &str) -> Input {
+    Input::Answer {
+        epoch: Epoch(epoch),
+        offer_digest: SdpDigest::of(sdp(to).expose()),
+        answer: Answer { kind: AnswerType::Answer, sdp: sdp(name) },
+        candidates: Vec::new(),
+    }
+}
+
+fn candidate(line: &str) -> Candidate {
+    Candidate {
+        candidate: Secret::new(line.to_owned()),
+        sdp_mid: Some("0".into()),
+        sdp_m_line_index: None,
+        username_fragment: None,
+    }
+}
+
+fn candidates(side: Side, epoch: u32, lines: &[&str]) -> Input {
+    Input::Candidates { side, epoch: Epoch(epoch), candidates: lines.iter().map(|line| candidate(line)).collect() }
+}
+
+fn seen(epoch: u32, state: ConnectionState) -> Input {
+    Input::Connection(ConnectionReport { epoch: Epoch(epoch), state })
+}
+
+fn exit(code: i32) -> Input {
+    Input::Report(Report::CliExited { code, detail: String::from("bye") })
+}
+
+fn url(url: &str, source: UrlSource) -> Input {
+    Input::Report(Report::UrlFound { url: url.into(), source })
+}
+
+fn sealed() -> Input {
+    Input::CredentialSealed(CredentialId::from_random([4; 16]))
+}
+
+// --- offer-first -------------------------------------------------------------------------------------
+
+#[test]
+fn offer_first_no_machine_is_planned_before_an_offer_is_stored() {
+    let mut story = Story::new();
+    for input in [Input::MachineCreated, Input::AgentSpoke, exit(0), sealed(), answer(1, "one", "answer")] {
+        story.refuses(input);
+    }
+    assert_eq!(story.machines_planned(), 0);
+    story.does(offer("one"));
+    let offer_at = story.stored.iter().position(|write| matches!(write, Write::Offer { .. })).unwrap();
+    let plan_at = story.stored.iter().position(|write| matches!(write, Write::PlanMachine(_))).unwrap();
+    assert!(offer_at < plan_at, "both in one change, the offer first");
+}
+
+#[test]
+fn a_second_offer_plans_no_second_machine() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    story.does(offer("two"));
+    assert_eq!(story.machines_planned(), 1);
+}
+
+// --- no-overwrite, one-answer ------------------------------------------------------------------------
+
+#[test]
+fn no_overwrite_a_second_offer_is_a_new_epoch() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    story.does(offer("two"));
+    let epochs: Vec<u32> = story
+        .stored
+        .iter()
+        .filter_map(|write| if let Write::Offer { epoch, .. } = write { Some(epoch.0) } else { None })
+        .collect();
+    assert_eq!(epochs, [1, 2]);
+}
+
+#[test]
+fn the_same_offer_again_makes_no_new_epoch() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    assert!(story.is_same(offer("one")));
+    assert_eq!(story.session.current_epoch(), Epoch(1));
+}
+
+#[test]
+fn one_answer_the_same_again_is_fine_and_another_is_refused() {
+    let mut story = Story::answered();
+    assert!(story.is_same(answer(1, "one", "answer")));
+    assert_eq!(story.refuses(answer(1, "one", "another")), Refusal::AlreadyAnswered { current: Epoch(1) });
+}
+
+#[test]
+fn answer_to_a_superseded_epoch_is_refused() {
+    let mut story = Story::answered();
+    story.does(offer("two"));
+    assert_eq!(story.refuses(answer(1, "one", "late")), Refusal::StaleEpoch { current: Epoch(2) });
+    assert_eq!(story.refuses(answer(1, "one", "answer")), Refusal::StaleEpoch { current: Epoch(2) });
+}
+
+#[test]
+fn answer_that_names_another_offer_is_refused() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    assert_eq!(story.refuses(answer(1, "other", "answer")), Refusal::AnotherOffer { current: Epoch(1) });
+}
+
+#[test]
+fn answer_to_an_epoch_that_does_not_exist_is_refused() {
+    let mut story = Story::answered();
+    assert_eq!(story.refuses(answer(2, "one", "answer")), Refusal::NoSuchEpoch { current: Epoch(1) });
+    assert_eq!(story.refuses(answer(0, "one", "answer")), Refusal::NoSuchEpoch { current: Epoch(1) });
+}
+
+#[test]
+fn a_late_copy_of_a_superseded_offer_makes_no_epoch() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    story.does(offer("two"));
+    assert_eq!(story.refuses(offer("one")), Refusal::StaleEpoch { current: Epoch(2) });
+}
+
+// --- no-lost-candidate -------------------------------------------------------------------------------
+
+#[test]
+fn candidates_before_the_answer_are_kept_in_order() {
+    let mut story = Story::new();
+    story.does(offer_with("one", vec![candidate("candidate:a")]));
+    story.does(candidates(Side::Browser, 1, &["candidate:b", "candidate:c"]));
+    story.does(candidates(Side::Vm, 1, &["candidate:x"]));
+    story.does(Input::AgentSpoke);
+    story.does(answer(1, "one", "answer"));
+    let seqs: Vec<u32> = story.logged(1, Side::Browser).iter().map(|logged| logged.seq).collect();
+    assert_eq!(seqs, [1, 2, 3]);
+    assert_eq!(story.logged(1, Side::Vm).len(), 1);
+}
+
+#[test]
+fn a_repeated_candidate_is_logged_once() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    story.does(candidates(Side::Browser, 1, &["candidate:a"]));
+    assert!(story.is_same(candidates(Side::Browser, 1, &["candidate:a"])));
+    story.does(candidates(Side::Browser, 1, &["candidate:a", "candidate:b"]));
+    assert_eq!(story.logged(1, Side::Browser).len(), 2);
+}
+
+#[test]
+fn candidates_without_an_offer_are_refused() {
+    let mut story = Story::new();
+    assert_eq!(
+        story.refuses(candidates(Side::Browser, 1, &["candidate:a"])),
+        Refusal::NoSuchEpoch { current: Epoch::NONE }
+    );
+}
+
+#[test]
+fn candidates_of_a_superseded_epoch_are_refused() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    story.does(offer("two"));
+    assert_eq!(story.refuses(candidates(Side::Vm, 1, &["candidate:a"])), Refusal::StaleEpoch { current: Epoch(2) });
+}
+
+#[test]
+fn end_of_candidates_is_explicit_and_final() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    story.does(candidates(Side::Browser, 1, &["candidate:a", ""]));
+    assert!(story.session.epoch.as_ref().unwrap().browser.complete);
+    assert_eq!(story.refuses(candidates(Side::Browser, 1, &["candidate:b"])), Refusal::CandidatesComplete);
+    assert!(story.is_same(candidates(Side::Browser, 1, &["candidate:a", ""])), "a repeated request is fine");
+}
+
+#[test]
+fn a_candidate_log_is_bounded() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    let line = |n: usize| format!("candidate:{n}");
+    for n in 0..limits::MAX_CANDIDATES_PER_LOG {
+        story.does(candidates(Side::Browser, 1, &[&line(n)]));
+    }
+    assert_eq!(story.refuses(candidates(Side::Browser, 1, &["candidate:more"])), Refusal::TooManyCandidates);
+}
+
+// --- seen-is-connected -------------------------------------------------------------------------------
+
+#[test]
+fn seen_is_connected_only_a_decoded_frame_counts() {
+    let mut story = Story::answered();
+    story.does(seen(1, ConnectionState::IceConnected));
+    assert_eq!(story.session.view().connection, ConnectionState::IceConnected);
+    assert!(!story.session.view().steps.iter().any(|reached| reached.step == Step::FrameDecoded));
+    story.does(seen(1, ConnectionState::FrameDecoded));
+    let steps: Vec<Step> = story.session.view().steps.iter().map(|reached| reached.step).collect();
+    assert!(steps.ends_with(&[Step::IceConnected, Step::DtlsConnected, Step::FrameDecoded]));
+}
+
+#[test]
+fn a_connection_report_never_goes_back_and_needs_an_answer() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    assert_eq!(story.refuses(seen(1, ConnectionState::IceConnected)), Refusal::NotAnswered { current: Epoch(1) });
+    let mut story = Story::answered();
+    story.does(seen(1, ConnectionState::FrameDecoded));
+    assert!(story.is_same(seen(1, ConnectionState::IceConnected)));
+}
+
+#[test]
+fn a_new_epoch_goes_through_the_connection_steps_again() {
+    let mut story = Story::answered();
+    story.does(seen(1, ConnectionState::FrameDecoded));
+    story.does(offer("two"));
+    assert_eq!(story.session.view().connection, ConnectionState::New);
+    assert!(!story.session.view().steps.iter().any(|reached| reached.step == Step::FrameDecoded));
+    assert_eq!(story.refuses(seen(1, ConnectionState::FrameDecoded)), Refusal::StaleEpoch { current: Epoch(2) });
+}
+
+// --- saved-before-destroyed, one-end -----------------------------------------------------------------
+
+#[test]
+fn saved_before_destroyed_the_machine_is_retired_with_the_stored_credential() {
+    let mut story = Story::saving();
+    assert_eq!(story.machines_retired(), 0);
+    story.does(sealed());
+    assert_eq!((story.machines_retired(), story.reason()), (1, ReasonCode::Saved));
+    assert_eq!(story.session.state(), SessionState::Succeeded);
+}
+
+#[test]
+fn a_credential_is_taken_only_after_the_cli_ended_well() {
+    let mut story = Story::answered();
+    assert_eq!(story.refuses(sealed()), Refusal::NotNow);
+    story.does(exit(1));
+    assert_eq!(story.reason(), ReasonCode::CliFailed);
+    assert!(matches!(story.refuses(sealed()), Refusal::Ended(_)));
+}
+
+#[test]
+fn cancel_while_the_credential_is_saved_is_refused() {
+    let mut story = Story::saving();
+    assert_eq!(story.refuses(Input::Cancel), Refusal::Saving);
+}
+
+#[test]
+fn one_end_nothing_changes_an_end() {
+    let mut story = Story::saving();
+    story.does(sealed());
+    let end = story.session.end().cloned();
+    for input in [
+        Input::Cancel,
+        Input::MachineLost { detail: "gone".into() },
+        Input::Tick,
+        exit(1),
+        offer("late"),
+        Input::Resumed,
+    ] {
+        assert!(matches!(story.refuses(input), Refusal::Ended(_)));
+    }
+    story.does(Input::MachineDestroyed);
+    assert_eq!(story.session.end().cloned(), end);
+    assert!(story.is_same(Input::MachineDestroyed));
+    assert_eq!(story.session.machine, None);
+}
+
+#[test]
+fn a_machine_is_destroyed_only_after_the_end() {
+    let mut story = Story::answered();
+    assert!(story.is_same(Input::MachineDestroyed));
+    assert!(story.session.machine.is_some());
+}
+
+#[test]
+fn every_failure_ends_once_with_its_own_reason() {
+    let detail = || String::from("why");
+    type Case = (fn() -> Story, Input, ReasonCode, SessionState);
+    let table: [Case; 9] = [
+        (Story::answered, exit(1), ReasonCode::CliFailed, SessionState::Failed),
+        (Story::answered, Input::Cancel, ReasonCode::CancelledByPerson, SessionState::Cancelled),
+        (Story::answered, Input::MachineLost { detail: detail() }, ReasonCode::MachineLost, SessionState::Failed),
+        (
+            Story::answered,
+            Input::Report(Report::DesktopFailed { detail: detail() }),
+            ReasonCode::DesktopFailed,
+            SessionState::Failed,
+        ),
+        (
+            Story::answered,
+            Input::Report(Report::CliNotStarted { detail: detail() }),
+            ReasonCode::CliNotStarted,
+            SessionState::Failed,
+        ),
+        (
+            Story::answered,
+            Input::MachineNotCreated { code: ReasonCode::MachineFailed, detail: detail() },
+            ReasonCode::MachineFailed,
+            SessionState::Failed,
+        ),
+        (
+            Story::saving,
+            Input::Report(Report::CredentialMissing { detail: detail() }),
+            ReasonCode::CredentialMissing,
+            SessionState::Failed,
+        ),
+        (
+            Story::saving,
+            Input::CredentialRefused { detail: detail() },
+            ReasonCode::CredentialInvalid,
+            SessionState::Failed,
+        ),
+        (Story::saving, Input::MachineLost { detail: detail() }, ReasonCode::MachineLost, SessionState::Failed),
+    ];
+    for (start, input, code, state) in table {
+        let mut story = start();
+        story.does(input);
+        assert_eq!((story.reason(), story.session.state(), story.machines_retired()), (code, state, 1));
+    }
+}
+
+// --- deadlines ---------------------------------------------------------------------------------------
+
+#[test]
+fn every_wait_has_its_own_deadline_and_reason() {
+    let table: [(&[Input], i64, ReasonCode); 6] = [
+        (&[], 60_000, ReasonCode::OfferTimeout),
+        (&[offer("one")], 60_000, ReasonCode::MachineTimeout),
+        (&[offer("one"), Input::MachineCreated], 30_000, ReasonCode::AgentTimeout),
+        (&[offer("one"), Input::AgentSpoke], 30_000, ReasonCode::AnswerTimeout),
+        (&[offer("one"), Input::AgentSpoke, answer(1, "one", "a")], 900_000, ReasonCode::SignInTimeout),
+        (&[offer("one"), Input::AgentSpoke, answer(1, "one", "a"), exit(0)], 60_000, ReasonCode::CredentialMissing),
+    ];
+    for (inputs, after_ms, code) in table {
+        let mut story = Story::new();
+        inputs.iter().for_each(|input| story.does(input.clone()));
+        let deadline = story.session.deadline().expect("a wait has a deadline");
+        assert!(deadline.since(story.now) <= after_ms, "{code:?}");
+        story.now = deadline.plus_ms(-2);
+        assert!(story.is_same(Input::Tick), "{code:?} a millisecond early");
+        story.does(Input::Tick);
+        assert_eq!(story.reason(), code);
+        assert_eq!(story.session.deadline(), None);
+    }
+}
+
+#[test]
+fn a_new_offer_has_its_own_time_for_an_answer() {
+    let mut story = Story::answered();
+    story.now = story.now.plus_ms(100_000);
+    story.does(offer("two"));
+    assert_eq!(story.session.deadline(), Some(story.now.plus_ms(30_000)));
+}
+
+#[test]
+fn a_controller_that_was_away_gives_the_machine_its_time_again_but_not_the_person() {
+    let mut story = Story::new();
+    story.does(offer("one"));
+    story.does(Input::AgentSpoke);
+    let person_until = story.now.plus_ms(900_000);
+    story.now = story.now.plus_ms(500_000);
+    story.does(Input::Resumed);
+    story.does(Input::Tick);
+    assert!(story.session.end().is_none(), "nobody could answer while the controller was away");
+    story.does(answer(1, "one", "answer"));
+    assert_eq!(story.session.deadline(), Some(person_until));
+}
+
+// --- reports and events ------------------------------------------------------------------------------
+
+#[test]
+fn the_shims_url_replaces_the_printed_one_and_not_the_other_way_round() {
+    let mut story = Story::answered();
+    story.does(url("https://a/printed", UrlSource::Printed));
+    story.does(url("https://a/shim", UrlSource::Shim));
+    assert!(story.is_same(url("https://a/printed", UrlSource::Printed)));
+    assert_eq!(story.session.view().login_url.unwrap().url, "https://a/shim");
+}
+
+#[test]
+fn events_are_numbered_without_gaps() {
+    let mut story = Story::saving();
+    story.does(sealed());
+    story.does(Input::MachineDestroyed);
+    let ids: Vec<u32> = story
+        .stored
+        .iter()
+        .filter_map(|write| if let Write::Event(event) = write { Some(event.id) } else { None })
+        .collect();
+    assert_eq!(ids, (1..=ids.len() as u32).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_session_reads_back_from_json_as_itself() {
+    let story = Story::saving();
+    let json = serde_json::to_string(&story.session).unwrap();
+    assert_eq!(serde_json::from_str::<Session>(&json).unwrap(), story.session);
+    assert!(!json.contains("v=0"), "no SDP in the aggregate");
+}
+
+#[path = "session_properties.rs"]
+mod properties;
