@@ -1,0 +1,206 @@
+// A controller for trying the page without one: the real HTTP contract over `sessions.mjs`, and the built page. A second
+// browser page (`guest.html`) plays the machine. Loopback only; for tests and for work on the page.
+
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { makeId, Refused, Session } from "./sessions.mjs";
+import { signal as signaling } from "./signaling.mjs";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const MAX_BODY_BYTES = 256 * 1024;
+const ME = { id: makeId("usr_"), name: "Ada" };
+
+const PROVIDERS = [
+  ["codex", "Codex", "OpenAI", "OpenAI's coding agent for the terminal, with your ChatGPT plan."],
+  ["wrangler", "Wrangler", "Cloudflare", "Cloudflare's command line for Workers, Pages, R2 and D1."],
+].map(([id, name, vendor, description]) => ({ id, name, vendor, description }));
+
+export class Mock {
+  sessions = new Map();
+  credentials = new Map();
+  token = makeId("");
+  /** Answers with 503 while it is set: a controller that restarts. */
+  down = false;
+  /** Called with each new session. */
+  onSession = () => {};
+  /** Where it listens, once it does. */
+  origin = "";
+  link = "";
+  #keys = new Map();
+  #server;
+
+  constructor({ dist }) {
+    this.dist = dist;
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+  }
+
+  async listen(port = 0) {
+    await new Promise((done) => this.#server.listen(port, "127.0.0.1", done));
+    this.origin = `http://127.0.0.1:${this.#server.address().port}`;
+    this.link = `${this.origin}/?token=${this.token}`;
+    return this;
+  }
+
+  /** As a controller's end does: every open call and stream breaks. */
+  dropConnections() {
+    this.#server.closeAllConnections();
+  }
+
+  async close() {
+    this.dropConnections();
+    await new Promise((done) => this.#server.close(done));
+  }
+
+  /** The newest session. */
+  get session() {
+    return [...this.sessions.values()].at(-1);
+  }
+
+  connected(provider, account, daysAgo = 0) {
+    const connectedAt = Date.now() - daysAgo * 86_400_000;
+    this.credentials.set(provider, {
+      id: makeId("cre_"),
+      account,
+      connectedAt,
+      connectedBy: ME.name,
+      version: 1,
+    });
+  }
+
+  async #serve(request, response) {
+    const gone = new AbortController();
+    response.on("close", () => gone.abort());
+    const url = new URL(request.url, this.origin);
+    try {
+      if (this.down) return send(response, 503, "text/plain", "restarting");
+      const body = await readBody(request);
+      const result = await this.#answer(request, url, body, response, gone.signal);
+      if (result?.status === 204) response.writeHead(204).end();
+      else if (result) sendJson(response, result.status ?? 200, result.body);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      send(response, error.problem.status, "application/problem+json", JSON.stringify(error.problem));
+    }
+  }
+
+  #answer(request, url, body, response, signal) {
+    if (url.pathname.startsWith("/mock/"))
+      return this.#static(HERE, url.pathname.slice("/mock".length), response);
+    if (url.searchParams.has("token")) return this.#enter(url, response);
+    if (!url.pathname.startsWith("/api/")) return this.#static(this.dist, url.pathname, response);
+    const isGuest = request.headers.authorization === "Bearer guest";
+    if (!isGuest && !request.headers.cookie?.includes(`anteroom=${this.token}`)) {
+      throw new Refused(401, "no-access", "Open the page with a link that `anteroom link` prints.");
+    }
+    return this.#api({
+      method: request.method,
+      path: url.pathname,
+      query: url.searchParams,
+      headers: request.headers,
+      isGuest,
+      body,
+      response,
+      signal,
+    });
+  }
+
+  #enter(url, response) {
+    if (url.searchParams.get("token") !== this.token)
+      throw new Refused(401, "no-access", "This link is used or too old.");
+    response.setHeader("Set-Cookie", `anteroom=${this.token}; HttpOnly; SameSite=Strict; Path=/`);
+    response.writeHead(303, { Location: "/" }).end();
+  }
+
+  async #static(root, path, response) {
+    const file = normalize(join(root, path === "/" ? "index.html" : path));
+    if (!file.startsWith(normalize(root))) throw new Refused(404, "not-found", "No such file.");
+    const content = await readFile(file).catch(() => undefined);
+    if (!content) throw new Refused(404, "not-found", "No such file.");
+    response.setHeader(
+      "Content-Security-Policy",
+      "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    );
+    send(response, 200, TYPES[extname(file)] ?? "application/octet-stream", content);
+  }
+
+  #api(call) {
+    const { method, path } = call;
+    if (path === "/api/me") return { body: { user: ME } };
+    if (path === "/api/providers")
+      return { body: { providers: PROVIDERS.map((provider) => this.#provider(provider)) } };
+    if (path === "/api/vm/auth" && method === "POST") return this.#start(call);
+    const [, noun, id, rest] =
+      /^\/api\/(credentials|session|webrtc\/session)\/([^/]+)(?:\/(.*))?$/.exec(path) ?? [];
+    if (noun === "credentials" && method === "DELETE") return this.#remove(id);
+    const session = this.sessions.get(id);
+    if (!session) throw new Refused(404, "not-found", "There is no such session.");
+    if (noun === "webrtc/session") return signaling(session, rest, call);
+    if (rest === "events") return stream(session, call);
+    if (method === "DELETE") {
+      session.state("cancelled", { code: "cancelled-by-person", detail: "The person cancelled." });
+      session.step("machine-destroyed");
+    }
+    return { body: session.view };
+  }
+
+  #provider(provider) {
+    const active = [...this.sessions.values()].find(
+      ({ view, ended }) => view.provider === provider.id && !ended,
+    );
+    const credential = this.credentials.get(provider.id);
+    return { ...provider, ...(credential && { credential }), ...(active && { session: active.view }) };
+  }
+
+  #start({ headers, body }) {
+    const key = headers["idempotency-key"];
+    if (!key) throw new Refused(400, "bad-request", "The header Idempotency-Key is missing.");
+    let session = this.#keys.get(key);
+    if (!session) {
+      if (!PROVIDERS.some(({ id }) => id === body.provider))
+        throw new Refused(422, "unknown-provider", "No such provider.", { field: "provider" });
+      session = new Session(body.provider);
+      this.#keys.set(key, session);
+      this.sessions.set(session.id, session);
+      session.offer(body.webrtcOffer.offer, body.webrtcOffer.candidates);
+      this.onSession(session);
+    }
+    return { status: 201, body: { sessionId: session.id, epoch: 1, state: session.view.state } };
+  }
+
+  #remove(id) {
+    for (const [provider, credential] of this.credentials)
+      if (credential.id === id) this.credentials.delete(provider);
+    return { status: 204 };
+  }
+}
+
+async function stream(session, { headers, response, signal }) {
+  response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+  let last = Number(headers["last-event-id"] ?? 0);
+  while (!signal.aborted) {
+    for (const event of session.events.slice(last))
+      response.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
+    last = session.events.length;
+    await session.change(15_000, signal);
+  }
+}
+
+async function readBody(request) {
+  let text = "";
+  for await (const chunk of request) {
+    text += chunk;
+    if (text.length > MAX_BODY_BYTES) throw new Refused(413, "too-large", "The body is too large.");
+  }
+  return text ? JSON.parse(text) : undefined;
+}
+
+function sendJson(response, status, body) {
+  send(response, status, "application/json", JSON.stringify(body));
+}
+
+function send(response, status, type, content) {
+  response.writeHead(status, { "Content-Type": type, "Cache-Control": "no-store" }).end(content);
+}

@@ -1,0 +1,152 @@
+// The mock controller's sessions: in memory, without deciding much. It keeps the promises that the page relies on (one
+// answer for each epoch, candidate logs with sequence numbers, events with ids) and lets its caller play the rest.
+
+import { randomBytes } from "node:crypto";
+
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+const ENDS = new Set(["succeeded", "failed", "cancelled", "timed-out"]);
+const EPOCH_STEPS = new Set(["answer-stored", "ice-connected", "dtls-connected", "frame-decoded"]);
+
+export function makeId(prefix) {
+  return prefix + Array.from(randomBytes(26), (byte) => ALPHABET[byte & 31]).join("");
+}
+
+/** A refusal, as a problem document. */
+export class Refused extends Error {
+  constructor(status, name, detail, more = {}) {
+    super(detail);
+    this.problem = { type: `/problems/${name}`, title: name, status, detail, ...more };
+  }
+}
+
+export class Session {
+  #waiters = new Set();
+
+  constructor(provider) {
+    this.events = [];
+    this.epochs = new Map();
+    this.view = {
+      sessionId: makeId("ses_"),
+      provider,
+      state: "waiting-for-offer",
+      epoch: 0,
+      connection: "new",
+      createdAt: Date.now(),
+      steps: [],
+    };
+  }
+
+  get id() {
+    return this.view.sessionId;
+  }
+
+  get ended() {
+    return ENDS.has(this.view.state);
+  }
+
+  offer(offer, candidates) {
+    this.#refuseIfEnded();
+    const epoch = this.view.epoch + 1;
+    this.epochs.set(epoch, { offer, answer: undefined, browser: [], vm: [] });
+    const steps = this.view.steps.filter(({ step }) => !EPOCH_STEPS.has(step));
+    this.view = { ...this.view, epoch, connection: "new", steps };
+    this.#emit({ kind: "epoch", epoch });
+    this.#append(epoch, "browser", candidates);
+    if (epoch === 1) {
+      this.step("offer-stored");
+      this.state("starting");
+    }
+    return epoch;
+  }
+
+  answer(epoch, answer, candidates) {
+    const entry = this.epoch(epoch);
+    if (entry.answer)
+      throw new Refused(409, "already-answered", "This epoch has an answer.", { epoch: this.view.epoch });
+    entry.answer = answer;
+    this.#append(epoch, "vm", candidates);
+    this.step("answer-stored");
+    this.#emit({ kind: "answer", epoch });
+  }
+
+  candidates(epoch, side, candidates) {
+    this.#append(epoch, side, candidates);
+  }
+
+  report({ epoch, state }) {
+    this.epoch(epoch);
+    this.view = { ...this.view, connection: state };
+    this.step(state);
+  }
+
+  step(step) {
+    if (this.view.steps.some((reached) => reached.step === step)) return;
+    this.view = { ...this.view, steps: [...this.view.steps, { step, at: Date.now() }] };
+    this.#emit({ kind: "step", step });
+  }
+
+  state(state, reason) {
+    if (this.ended) return;
+    const ended = ENDS.has(state) ? { endedAt: Date.now(), reason } : {};
+    this.view = { ...this.view, state, ...ended };
+    this.#emit({ kind: "state", state, ...(reason ? { reason } : {}) });
+  }
+
+  url(url) {
+    this.view = { ...this.view, loginUrl: { url, source: "shim" } };
+    this.#emit({ kind: "url", loginUrl: this.view.loginUrl });
+  }
+
+  /** The current epoch, or why not. */
+  epoch(number) {
+    this.#refuseIfEnded();
+    if (number !== this.view.epoch) {
+      throw new Refused(409, "stale-epoch", "A newer offer took its place.", { epoch: this.view.epoch });
+    }
+    return this.epochs.get(number);
+  }
+
+  /** Waits until `look` gives something, or the time is over, or the caller is gone. */
+  async until(look, seconds, signal) {
+    const end = Date.now() + seconds * 1000;
+    for (;;) {
+      const found = look();
+      if (found !== undefined || Date.now() >= end || signal.aborted) return found;
+      await this.change(end - Date.now(), signal);
+    }
+  }
+
+  /** Resolves at the next change, after `ms`, or with `signal`. */
+  change(ms, signal) {
+    return new Promise((done) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(wake);
+        signal.removeEventListener("abort", wake);
+        done();
+      };
+      const timer = setTimeout(wake, ms);
+      this.#waiters.add(wake);
+      signal.addEventListener("abort", wake);
+    });
+  }
+
+  #append(epoch, side, candidates) {
+    const log = this.epoch(epoch)[side];
+    for (const candidate of candidates) log.push({ ...candidate, seq: log.length + 1 });
+    this.#wake();
+  }
+
+  #refuseIfEnded() {
+    if (this.ended) throw new Refused(410, "ended", "The session has ended.", { reason: this.view.reason });
+  }
+
+  #emit(event) {
+    this.events.push({ id: this.events.length + 1, at: Date.now(), ...event });
+    this.#wake();
+  }
+
+  #wake() {
+    for (const wake of [...this.#waiters]) wake();
+  }
+}

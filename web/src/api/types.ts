@@ -1,0 +1,30 @@
+//! The wire's types under the names that the page uses. They come from the controller's OpenAPI document; nothing
+//! is declared here a second time.
+
+import type { components, paths } from "./schema";
+
+type Schemas = components["schemas"];
+
+/** Milliseconds since 1970, by the controller's clock. */
+export type UnixMillis = number;
+export type Problem = Schemas["Problem"];
+export type SessionView = Schemas["SessionView"];
+export type SessionState = Schemas["SessionState"];
+export type SessionEvent = Schemas["SessionEvent"];
+export type Reason = Schemas["Reason"];
+export type ReasonCode = Schemas["ReasonCode"];
+export type Step = Schemas["Step"];
+export type StepReached = Schemas["StepReached"];
+export type ConnectionState = Schemas["ConnectionState"];
+export type Candidate = Schemas["Candidate"];
+export type LoggedCandidate = Schemas["LoggedCandidate"];
+
+type Json<P extends keyof paths> = paths[P] extends {
+  get: { responses: { 200: { content: { "application/json": infer Body } } } };
+}
+  ? Body
+  : never;
+
+export type Me = Json<"/api/me">;
+export type Provider = Json<"/api/providers">["providers"][number];
+export type Credential = NonNullable<Provider["credential"]>;

@@ -1,0 +1,138 @@
+//! One sign-in on this page: its viewer and its feed, made at the click or found again after a reload. It stands
+//! outside the components, so that no re-mount can touch a connection.
+
+import { api, CALL_MS, outcome, within } from "../api/client";
+import type { Problem, SessionView } from "../api/types";
+import { Feed } from "../session/feed";
+import { isEnded } from "../session/view";
+import { Viewer } from "../viewer/viewer";
+import { goToDashboard, goToSession, route } from "./route";
+import { Store } from "./store";
+
+export interface SignInSnapshot {
+  readonly sessionId: string | undefined;
+  readonly provider: string | undefined;
+  readonly view: SessionView | undefined;
+  readonly problem: Problem | undefined;
+  /** A cancel is under way. */
+  readonly cancelling: boolean;
+  /** The cancel could not be delivered. */
+  readonly cancelFailed: string | undefined;
+}
+
+export class SignIn {
+  readonly viewer: Viewer;
+  readonly state: Store<SignInSnapshot>;
+  /** When the person clicked, by this computer's clock. */
+  readonly clickedAt = Date.now();
+  #feed: Feed | undefined;
+
+  private constructor(from: { provider: string } | { sessionId: string }) {
+    const provider = "provider" in from ? from.provider : undefined;
+    const sessionId = "sessionId" in from ? from.sessionId : undefined;
+    this.state = new Store<SignInSnapshot>({
+      sessionId,
+      provider,
+      view: undefined,
+      problem: undefined,
+      cancelling: false,
+      cancelFailed: undefined,
+    });
+    this.viewer = new Viewer({
+      provider: provider ?? "",
+      ...(sessionId ? { sessionId } : {}),
+      onSession: (id) => this.#named(id),
+    });
+    if (sessionId) this.#follow(sessionId);
+  }
+
+  /** The click: the connection is made and its offer sent before anything else. */
+  static begin(provider: string): SignIn {
+    const signIn = new SignIn({ provider });
+    signIn.viewer.start();
+    return signIn;
+  }
+
+  /** A session that exists: after a reload, or from another page. A new epoch at once. */
+  static find(sessionId: string): SignIn {
+    const signIn = new SignIn({ sessionId });
+    signIn.viewer.start();
+    return signIn;
+  }
+
+  async cancel(): Promise<void> {
+    this.#set({ cancelling: true, cancelFailed: undefined });
+    const { sessionId } = this.state.snapshot();
+    // Without a name yet, `#named` delivers it.
+    if (sessionId) await this.#deliverCancel(sessionId);
+  }
+
+  /** This page has no more to do with it. The session itself goes on until it ends or is cancelled. */
+  leave(): void {
+    this.viewer.stop();
+    this.#feed?.stop();
+  }
+
+  async #deliverCancel(id: string): Promise<void> {
+    const call = api.DELETE("/api/session/{id}", { params: { path: { id } }, signal: within(CALL_MS) });
+    const got = await outcome<unknown>(call);
+    if (got.kind === "ok" || (got.kind === "problem" && got.problem.status === 410)) return;
+    const detail = got.kind === "problem" ? got.problem.detail : "The server can't be reached.";
+    this.#set({ cancelling: false, cancelFailed: detail });
+  }
+
+  #named(sessionId: string): void {
+    this.#set({ sessionId });
+    this.#follow(sessionId);
+    if (route.snapshot().at === "starting") goToSession(sessionId);
+    if (this.state.snapshot().cancelling) void this.#deliverCancel(sessionId);
+  }
+
+  #follow(sessionId: string): void {
+    const feed = new Feed(sessionId);
+    this.#feed = feed;
+    feed.subscribe(() => {
+      const { view, problem } = feed.snapshot();
+      if (view) this.viewer.sessionSays({ epoch: view.epoch, ended: isEnded(view.state) });
+      if (problem) this.viewer.stop();
+      this.#set({ view, problem, provider: view?.provider ?? this.state.snapshot().provider });
+    });
+    feed.start();
+  }
+
+  #set(change: Partial<SignInSnapshot>): void {
+    this.state.set({ ...this.state.snapshot(), ...change });
+  }
+}
+
+/** The sign-in that this page shows. At most one: two desktops in one page would only share its bandwidth. */
+export const current = new Store<SignIn | undefined>(undefined);
+
+/** Starts a sign-in at the click. */
+export function connect(provider: string): void {
+  current.snapshot()?.leave();
+  current.set(SignIn.begin(provider));
+  route.set({ at: "starting" });
+}
+
+/** Shows a session: the present one as it is, another one anew. */
+export function show(sessionId: string): void {
+  if (current.snapshot()?.state.snapshot().sessionId === sessionId) return;
+  current.snapshot()?.leave();
+  current.set(SignIn.find(sessionId));
+}
+
+/** Back to the list. A sign-in that has ended is let go of, so that the next one begins with a clean page. */
+export function leaveResult(): void {
+  goToDashboard();
+  current.snapshot()?.leave();
+  current.set(undefined);
+}
+
+function followRoute(): void {
+  const now = route.snapshot();
+  if (now.at === "session") show(now.id);
+}
+
+route.subscribe(followRoute);
+followRoute();

@@ -1,0 +1,23 @@
+//! Times for people. Pure: now is an argument.
+
+const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
+  ["year", 31_557_600_000],
+  ["month", 2_629_800_000],
+  ["week", 604_800_000],
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+];
+
+/** `just now`, `5 minutes ago`, `yesterday`. */
+export function ago(at: number, now: number): string {
+  const ms = Math.max(0, now - at);
+  const unit = UNITS.find(([, length]) => ms >= length);
+  if (!unit) return "just now";
+  return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(-Math.floor(ms / unit[1]), unit[0]);
+}
+
+/** The whole date and time, in the person's own manner. */
+export function exactly(at: number): string {
+  return new Date(at).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
+}

@@ -1,0 +1,19 @@
+//! The page's entry: theme, then the components.
+
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { applyTheme } from "./app/theme";
+import { App } from "./ui/App";
+import "./ui/styles/tokens.css";
+import "./ui/styles/base.css";
+import "./ui/styles/dashboard.css";
+import "./ui/styles/signin.css";
+
+applyTheme();
+const root = document.getElementById("root");
+if (!root) throw new Error("index.html has no element with the id root");
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

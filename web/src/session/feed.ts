@@ -1,0 +1,104 @@
+//! Keeps a session's view up to date: fetched once, then followed by its event stream. The browser resumes a broken
+//! stream by itself with Last-Event-ID; when it gives up, the feed fetches and follows anew. Ends with the session's
+//! machine, or with `stop`.
+
+import { api, CALL_MS, outcome, within } from "../api/client";
+import type { Problem, SessionEvent, SessionView } from "../api/types";
+import { apply, type Folded, fold, isEnded } from "./view";
+
+/** Pause before a stream that the browser gave up is asked for again. */
+const REOPEN_MS = 1_000;
+/** The same when the session has ended: only its machine's end is still to come. */
+const REOPEN_ENDED_MS = 5_000;
+/** How long an ended session is followed for its machine's end; destroying one takes seconds. */
+const AFTERMATH_MS = 120_000;
+
+export interface FeedSnapshot {
+  readonly view: SessionView | undefined;
+  /** Why there is none: no such session, or not this person's. */
+  readonly problem: Problem | undefined;
+}
+
+export class Feed {
+  readonly #id: string;
+  readonly #life = new AbortController();
+  readonly #listeners = new Set<() => void>();
+  #folded: Folded | undefined;
+  #source: EventSource | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #aftermath: ReturnType<typeof setTimeout> | undefined;
+  #snapshot: FeedSnapshot = { view: undefined, problem: undefined };
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  start(): void {
+    void this.#fetch();
+  }
+
+  stop(): void {
+    this.#life.abort();
+    this.#source?.close();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#aftermath);
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  snapshot = (): FeedSnapshot => this.#snapshot;
+
+  async #fetch(): Promise<void> {
+    const { signal } = this.#life;
+    const got = await outcome(
+      api.GET("/api/session/{id}", { params: { path: { id: this.#id } }, signal: within(CALL_MS, signal) }),
+    );
+    if (signal.aborted) return;
+    if (got.kind === "problem") return this.#publish({ view: this.#folded?.view, problem: got.problem });
+    if (got.kind === "unreachable") return this.#again();
+    this.#fold(fold(got.value));
+    if (!isOver(got.value)) this.#follow();
+  }
+
+  #follow(): void {
+    this.#source = new EventSource(`/api/session/${encodeURIComponent(this.#id)}/events`);
+    this.#source.addEventListener("message", (message) => this.#hear(message));
+    this.#source.addEventListener("error", () => {
+      if (this.#source?.readyState === EventSource.CLOSED) this.#again();
+    });
+  }
+
+  #hear(message: MessageEvent<string>): void {
+    if (!this.#folded) return;
+    this.#fold(apply(this.#folded, JSON.parse(message.data) as SessionEvent));
+    if (isOver(this.#folded.view)) this.#source?.close();
+  }
+
+  #again(): void {
+    this.#source?.close();
+    if (this.#life.signal.aborted) return;
+    clearTimeout(this.#timer);
+    const ended = this.#folded !== undefined && isEnded(this.#folded.view.state);
+    this.#timer = setTimeout(() => void this.#fetch(), ended ? REOPEN_ENDED_MS : REOPEN_MS);
+  }
+
+  #fold(folded: Folded): void {
+    this.#folded = folded;
+    if (isEnded(folded.view.state)) this.#aftermath ??= setTimeout(() => this.stop(), AFTERMATH_MS);
+    this.#publish({ view: folded.view, problem: undefined });
+  }
+
+  #publish(snapshot: FeedSnapshot): void {
+    this.#snapshot = snapshot;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Nothing more is to be heard: the session has ended and its machine, if there was one, is gone. */
+function isOver(view: SessionView): boolean {
+  const hasStep = (name: string) => view.steps.some(({ step }) => step === name);
+  return isEnded(view.state) && (hasStep("machine-destroyed") || !hasStep("offer-stored"));
+}

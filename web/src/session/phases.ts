@@ -1,0 +1,102 @@
+//! The controller's fine steps as the few phases that a person wants to see, with their times. Pure.
+
+import type { SessionView, Step } from "../api/types";
+
+export type PhaseState = "done" | "active" | "open";
+
+export interface PhaseView {
+  readonly id: string;
+  readonly title: string;
+  readonly state: PhaseState;
+  /** What is being waited for, while it is active. */
+  readonly detail: string;
+  /** Milliseconds from the click to its end. */
+  readonly doneMs: number | undefined;
+}
+
+interface Phase {
+  id: string;
+  title: string;
+  /** All of these, and it is done. */
+  steps: readonly { step: Step; doing: string }[];
+}
+
+/** In the order in which they usually end; the picture and the CLI come side by side. */
+const PHASES: readonly Phase[] = [
+  {
+    id: "machine",
+    title: "A machine of your own",
+    steps: [
+      { step: "offer-stored", doing: "Sending this page's offer" },
+      { step: "machine-created", doing: "Creating the machine" },
+      { step: "agent-ready", doing: "Waiting for the machine to report" },
+    ],
+  },
+  {
+    id: "desktop",
+    title: "Its desktop and browser",
+    steps: [
+      { step: "desktop-ready", doing: "Starting the desktop" },
+      { step: "browser-ready", doing: "Starting the browser" },
+    ],
+  },
+  {
+    id: "picture",
+    title: "The picture on this page",
+    steps: [
+      { step: "answer-stored", doing: "Waiting for the machine's answer" },
+      { step: "ice-connected", doing: "Finding a way to the machine" },
+      { step: "dtls-connected", doing: "Encrypting the connection" },
+      { step: "frame-decoded", doing: "Waiting for the first picture" },
+    ],
+  },
+  {
+    id: "cli",
+    title: "The sign-in page",
+    steps: [
+      { step: "cli-started", doing: "Starting the CLI" },
+      { step: "url-found", doing: "Waiting for the CLI's sign-in page" },
+      { step: "url-opened", doing: "Opening it in the machine's browser" },
+    ],
+  },
+  {
+    id: "sign-in",
+    title: "Your sign-in",
+    steps: [{ step: "cli-succeeded", doing: "Sign in on the desktop" }],
+  },
+  {
+    id: "save",
+    title: "The credential, sealed",
+    steps: [
+      { step: "credential-captured", doing: "Taking the credential over" },
+      { step: "credential-saved", doing: "Sealing it in the vault" },
+    ],
+  },
+  {
+    id: "destroy",
+    title: "The machine, destroyed",
+    steps: [{ step: "machine-destroyed", doing: "Destroying the machine" }],
+  },
+];
+
+/** The phases of a session as it stands. Without a view, the click was just now. */
+export function phasesOf(view: Pick<SessionView, "steps" | "createdAt"> | undefined): PhaseView[] {
+  const reached = new Map(view?.steps.map(({ step, at }) => [step, at]));
+  let isFirstOpen = true;
+  return PHASES.map((phase) => {
+    const missing = phase.steps.find(({ step }) => !reached.has(step));
+    const state: PhaseState = !missing ? "done" : isFirstOpen ? "active" : "open";
+    if (missing) isFirstOpen = false;
+    const last = Math.max(...phase.steps.map(({ step }) => reached.get(step) ?? 0));
+    const doneMs = !missing && view ? Math.max(0, last - view.createdAt) : undefined;
+    return { id: phase.id, title: phase.title, state, detail: missing?.doing ?? "", doneMs };
+  });
+}
+
+/** `0.4 s`, `12 s`, `3 min 05 s`. */
+export function duration(ms: number): string {
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
+}

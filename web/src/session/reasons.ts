@@ -1,0 +1,128 @@
+//! A sentence and a remedy for each reason why a session ended, and for each trouble of the picture. The compiler
+//! refuses a code without them.
+
+import type { ReasonCode } from "../api/types";
+import type { Cause } from "../viewer/machine";
+
+export interface Explained {
+  readonly title: string;
+  readonly remedy: string;
+}
+
+export const REASONS: Record<ReasonCode, Explained> = {
+  saved: {
+    title: "Connected",
+    remedy: "The credential is sealed in the vault. You can close this page.",
+  },
+  "cancelled-by-person": {
+    title: "You cancelled the sign-in",
+    remedy: "Nothing was saved, and the machine is being destroyed. Start again whenever you like.",
+  },
+  "offer-timeout": {
+    title: "The page did not open its connection in time",
+    remedy: "Keep this page open and in front, and try again.",
+  },
+  "machine-timeout": {
+    title: "The machine was not ready in time",
+    remedy: "The server may be busy. Try again in a minute; if it stays so, ask whoever runs it.",
+  },
+  "machine-failed": {
+    title: "The machine could not be created",
+    remedy: "Try again. If it stays so, the server's log says what is missing.",
+  },
+  "machine-lost": {
+    title: "The machine stopped before you were done",
+    remedy: "Nothing was saved. Try again; you get a new machine.",
+  },
+  "agent-timeout": {
+    title: "The machine started but did not report",
+    remedy:
+      "Try again. If it stays so, the machine can't reach the server: its firewall is the first place to look.",
+  },
+  "desktop-failed": {
+    title: "The desktop did not start",
+    remedy: "Try again. If it stays so, the machine's log names the program that failed.",
+  },
+  "answer-timeout": {
+    title: "The machine did not answer this page",
+    remedy: "Try again; you get a new machine.",
+  },
+  "cli-not-started": {
+    title: "The CLI could not be started",
+    remedy: "The machine's image may lack it. Ask whoever runs this server to build the image again.",
+  },
+  "cli-failed": {
+    title: "The CLI ended with an error",
+    remedy:
+      "The last lines it wrote are below. Often the sign-in was declined or ran out of time: try again.",
+  },
+  "credential-missing": {
+    title: "The CLI left no credential",
+    remedy: "It ended well but wrote nothing that proves a sign-in. Try again and finish all of its steps.",
+  },
+  "credential-invalid": {
+    title: "The credential was not worth keeping",
+    remedy: "It was blank, broken, or older than the one you have, which stays as it was. Sign in again.",
+  },
+  "vault-failed": {
+    title: "The credential could not be stored",
+    remedy: "The vault's key or disk may be unavailable. Ask whoever runs this server, then sign in again.",
+  },
+  "sign-in-timeout": {
+    title: "The time for this sign-in is over",
+    remedy: "Nothing was saved. Start again when you have your password and second factor at hand.",
+  },
+  "no-capacity": {
+    title: "All machines are in use",
+    remedy: "Try again in a few minutes, or end another sign-in.",
+  },
+};
+
+export const CAUSES: Record<Cause, Explained> = {
+  "offer-not-made": {
+    title: "This browser makes no WebRTC connection",
+    remedy: "A setting or an extension may forbid it. Allow WebRTC for this page, or use another browser.",
+  },
+  "controller-unreachable": {
+    title: "The server can't be reached",
+    remedy: "Check that it runs and that this computer is online. This page goes on by itself.",
+  },
+  "answer-late": {
+    title: "The machine has not answered",
+    remedy: "This page asks again by itself.",
+  },
+  "answer-not-taken": {
+    title: "This browser did not take the machine's answer",
+    remedy: "Use a current version of Chrome, Edge, Firefox or Safari.",
+  },
+  "ice-timeout": {
+    title: "No way to the machine was found",
+    remedy:
+      "The machine answered, but its media address can't be reached from here: a firewall or a VPN is in the way.",
+  },
+  "ice-failed": {
+    title: "No way to the machine was found",
+    remedy:
+      "The machine answered, but its media address can't be reached from here: a firewall or a VPN is in the way.",
+  },
+  "dtls-timeout": {
+    title: "The connection could not be encrypted",
+    remedy: "The machine was found, but its answer was for another connection. A new one is being made.",
+  },
+  "dtls-failed": {
+    title: "The connection could not be encrypted",
+    remedy: "The machine was found, but the handshake failed. A new connection is being made.",
+  },
+  "frame-timeout": {
+    title: "The machine sends no picture",
+    remedy: "It is connected, but no picture could be decoded here. A new connection is being made.",
+  },
+  disconnected: {
+    title: "The picture was lost",
+    remedy: "A new connection is being made. Your sign-in goes on meanwhile.",
+  },
+  "network-changed": {
+    title: "Your network changed",
+    remedy: "A new connection is being made. Your sign-in goes on meanwhile.",
+  },
+};

@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import type { SessionEvent, SessionView } from "../api/types";
+import { apply, fold, isEnded } from "./view";
+
+const view: SessionView = {
+  sessionId: "ses_1",
+  provider: "codex",
+  state: "starting",
+  epoch: 1,
+  connection: "new",
+  createdAt: 1000,
+  steps: [],
+};
+const log: SessionEvent[] = [
+  { id: 1, at: 1000, kind: "epoch", epoch: 1 },
+  { id: 2, at: 1001, kind: "step", step: "offer-stored" },
+  { id: 3, at: 1400, kind: "step", step: "agent-ready" },
+  { id: 4, at: 1400, kind: "state", state: "signing-in" },
+  { id: 5, at: 1500, kind: "step", step: "answer-stored" },
+  { id: 6, at: 1600, kind: "step", step: "frame-decoded" },
+  { id: 7, at: 2000, kind: "epoch", epoch: 2 },
+  { id: 8, at: 2100, kind: "step", step: "answer-stored" },
+  { id: 9, at: 2500, kind: "url", loginUrl: { url: "https://a.test/1", source: "printed" } },
+  { id: 10, at: 2600, kind: "url", loginUrl: { url: "https://a.test/2", source: "shim" } },
+  { id: 11, at: 9000, kind: "state", state: "succeeded", reason: { code: "saved", detail: "Saved." } },
+  { id: 12, at: 9500, kind: "step", step: "machine-destroyed" },
+];
+const replay = (from: SessionView, events = log) => events.reduce(apply, fold(from)).view;
+
+describe("the view", () => {
+  it("follows the log to its end", () => {
+    const end = replay(view);
+    expect(end).toMatchObject({ state: "succeeded", epoch: 2, endedAt: 9000, reason: { code: "saved" } });
+    expect(end.loginUrl).toEqual({ url: "https://a.test/2", source: "shim" });
+    expect(end.steps.map(({ step, at }) => [step, at])).toEqual([
+      ["offer-stored", 1001],
+      ["agent-ready", 1400],
+      ["answer-stored", 2100],
+      ["machine-destroyed", 9500],
+    ]);
+  });
+
+  it("that is newer than a stream which starts over does not go back", () => {
+    for (let length = 0; length <= log.length; length += 1) {
+      const newer = replay(view, log.slice(0, length));
+      const { loginUrl: _, ...seen } = replay(newer, log.slice(0, length));
+      const { loginUrl: __, ...before } = newer;
+      expect(seen, `after ${length}`).toEqual(before);
+      expect(replay(newer)).toEqual(replay(view));
+    }
+  });
+
+  it("ends once: a later end changes nothing", () => {
+    const late: SessionEvent = {
+      id: 13,
+      at: 9900,
+      kind: "state",
+      state: "cancelled",
+      reason: { code: "cancelled-by-person", detail: "x" },
+    };
+    expect(replay(view, [...log, late])).toMatchObject({
+      state: "succeeded",
+      endedAt: 9000,
+      reason: { code: "saved" },
+    });
+  });
+
+  it("takes each event once", () => {
+    const half = log.slice(0, 6).reduce(apply, fold(view));
+    expect(log.slice(0, 6).reduce(apply, half)).toEqual(half);
+  });
+});
+
+it("exactly the four last states are ends", () => {
+  const table = {
+    "waiting-for-offer": false,
+    starting: false,
+    "signing-in": false,
+    saving: false,
+    succeeded: true,
+    failed: true,
+    cancelled: true,
+    "timed-out": true,
+  } as const;
+  for (const [state, ended] of Object.entries(table))
+    expect(isEnded(state as keyof typeof table)).toBe(ended);
+});

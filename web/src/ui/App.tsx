@@ -1,0 +1,20 @@
+//! Which view is shown: no access, the dashboard, or a sign-in.
+
+import { useEffect, useState } from "react";
+import { onSignedOut } from "../api/client";
+import { route } from "../app/route";
+import { current } from "../app/signin";
+import { useStore } from "../app/store";
+import { Dashboard } from "./Dashboard";
+import { NoAccess } from "./NoAccess";
+import { SignInView } from "./SignInView";
+
+export function App() {
+  const at = useStore(route).at;
+  const signIn = useStore(current);
+  const [signedOut, setSignedOut] = useState(false);
+  useEffect(() => onSignedOut(() => setSignedOut(true)), []);
+  if (signedOut) return <NoAccess />;
+  if (at !== "dashboard" && signIn) return <SignInView key={signIn.clickedAt} signIn={signIn} />;
+  return <Dashboard />;
+}

@@ -1,0 +1,124 @@
+//! The line above the desktop: where the sign-in stands, and what can be done besides signing in.
+
+import type { SignInSnapshot } from "../app/signin";
+import type { PhaseView } from "../session/phases";
+import type { ViewerSnapshot } from "../viewer/viewer";
+import { BackIcon, FullScreenIcon, LinkIcon, StepsIcon } from "./icons";
+import { CopyButton, Monogram } from "./parts";
+import { Steps } from "./Steps";
+import { announcement, statusOf } from "./status";
+
+interface BarProps {
+  name: string;
+  state: SignInSnapshot;
+  viewer: ViewerSnapshot;
+  phases: readonly PhaseView[];
+  onBack: () => void;
+  onCancel: () => void;
+}
+
+export function Bar({ name, state, viewer, phases, onBack, onCancel }: BarProps) {
+  return (
+    <header className="bar">
+      <button
+        type="button"
+        className="button icon-only"
+        aria-label="Back to connections"
+        title="Back to connections"
+        onClick={onBack}
+      >
+        <BackIcon />
+      </button>
+      <Monogram name={name} />
+      <h1 className="bar-name">{name}</h1>
+      <Connection viewer={viewer} />
+      <p className="bar-phase" aria-live="polite">
+        {announcement(phases, viewer)}
+      </p>
+      <LinkMenu url={state.view?.loginUrl?.url} />
+      <StepsMenu phases={phases} />
+      <button
+        type="button"
+        className="button"
+        disabled={viewer.phase.at !== "live"}
+        onClick={() => void fullScreen()}
+        title="Only the desktop. Leave it by holding Escape."
+      >
+        <FullScreenIcon />
+        <span className="wide-only">Full screen</span>
+      </button>
+      <button type="button" className="button" disabled={state.cancelling} onClick={onCancel}>
+        {state.cancelling ? "Cancelling…" : "Cancel"}
+      </button>
+      {state.cancelFailed && (
+        <p className="bar-error error" role="alert">
+          The sign-in could not be cancelled. {state.cancelFailed}
+        </p>
+      )}
+    </header>
+  );
+}
+
+function Connection({ viewer }: { viewer: ViewerSnapshot }) {
+  const { tone, word } = statusOf(viewer);
+  const latency =
+    tone === "good" && viewer.latencyMs !== undefined ? `${Math.round(viewer.latencyMs)} ms` : "";
+  return (
+    <span
+      className={`status ${tone} bar-status`}
+      title="Connection to the machine, and how long an event takes there and back"
+    >
+      {word}
+      <span className="latency">{latency}</span>
+    </span>
+  );
+}
+
+function LinkMenu({ url }: { url: string | undefined }) {
+  return (
+    <>
+      <button type="button" className="button" popoverTarget="link-menu" disabled={!url}>
+        <LinkIcon />
+        <span className="wide-only">Sign-in link</span>
+      </button>
+      <div id="link-menu" popover="auto" className="menu">
+        <h2>Sign-in link</h2>
+        <p className="quiet">
+          The machine's browser has it open already. Use it there: the CLI waits for the answer inside the
+          machine.
+        </p>
+        <p className="url">{url}</p>
+        {url && <CopyButton text={url} label="Copy link" />}
+      </div>
+    </>
+  );
+}
+
+function StepsMenu({ phases }: { phases: readonly PhaseView[] }) {
+  return (
+    <>
+      <button type="button" className="button" popoverTarget="steps-menu">
+        <StepsIcon />
+        <span className="wide-only">Steps</span>
+      </button>
+      <div id="steps-menu" popover="auto" className="menu">
+        <h2>Steps</h2>
+        <Steps phases={phases} />
+        <p className="quiet keys-hint">
+          The desktop takes all keys. <kbd>Ctrl</kbd> <kbd>Alt</kbd> <kbd>Shift</kbd> together leave it.{" "}
+          <kbd>Ctrl</kbd> <kbd>V</kbd> pastes what you copied on this computer, <kbd>Shift</kbd>{" "}
+          <kbd>Insert</kbd> what was copied in the machine.
+        </p>
+      </div>
+    </>
+  );
+}
+
+/** Only the desktop. Where the browser allows, even Escape goes to the machine then. */
+async function fullScreen(): Promise<void> {
+  const stage = document.getElementById("stage");
+  await stage?.requestFullscreen();
+  stage?.querySelector("textarea")?.focus();
+  const { keyboard } = navigator as Navigator & { keyboard?: { lock?: () => Promise<void> } };
+  await keyboard?.lock?.().catch(() => undefined);
+}

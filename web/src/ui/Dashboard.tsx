@@ -1,0 +1,107 @@
+//! The first page: what can be connected, and what is.
+
+import { useEffect } from "react";
+import { type Providers, providers, refresh } from "../app/providers";
+import { useStore } from "../app/store";
+import { nextTheme, type Theme, theme } from "../app/theme";
+import { DarkIcon, LightIcon, Mark, SystemIcon } from "./icons";
+import { ProviderCard } from "./ProviderCard";
+import { FocusedHeading } from "./parts";
+
+/** How often the list is fetched while a sign-in runs that this page does not show. */
+const REFRESH_MS = 5_000;
+
+export function Dashboard() {
+  const list = useStore(providers);
+  useFresh(list);
+  return (
+    <div className="page">
+      <Header name={list.state === "loaded" ? list.me?.user.name : undefined} />
+      <main className="dashboard">
+        <FocusedHeading>Connections</FocusedHeading>
+        <p className="lead">
+          Each sign-in happens in a machine of its own, made for it and destroyed after it. Only the
+          credential stays, sealed.
+        </p>
+        <Cards list={list} />
+      </main>
+    </div>
+  );
+}
+
+function useFresh(list: Providers) {
+  const isRunning = list.state === "loaded" && list.providers.some(({ session }) => session);
+  useEffect(() => {
+    void refresh();
+    const visible = () => {
+      if (document.visibilityState === "visible") void refresh();
+    };
+    document.addEventListener("visibilitychange", visible);
+    return () => document.removeEventListener("visibilitychange", visible);
+  }, []);
+  useEffect(() => {
+    if (!isRunning) return;
+    const timer = setInterval(() => void refresh(), REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [isRunning]);
+}
+
+function Cards({ list }: { list: Providers }) {
+  switch (list.state) {
+    case "loading":
+      return (
+        <ul className="cards" aria-busy="true" aria-label="Loading">
+          <li className="card skeleton" />
+          <li className="card skeleton" />
+        </ul>
+      );
+    case "failed":
+      return (
+        <div className="notice" role="alert">
+          <p>The list of providers could not be fetched. {list.detail}</p>
+          <button type="button" className="button" onClick={() => void refresh()}>
+            Try again
+          </button>
+        </div>
+      );
+    case "loaded":
+      if (list.providers.length === 0) return <p className="notice">This server has no providers yet.</p>;
+      return (
+        <ul className="cards">
+          {list.providers.map((provider) => (
+            <ProviderCard key={provider.id} provider={provider} />
+          ))}
+        </ul>
+      );
+  }
+}
+
+function Header({ name }: { name: string | undefined }) {
+  return (
+    <header className="header">
+      <span className="brand">
+        <Mark />
+        Anteroom
+      </span>
+      <span className="header-end">
+        {name && <span className="quiet">{name}</span>}
+        <ThemeButton />
+      </span>
+    </header>
+  );
+}
+
+const THEMES: Record<Theme, { label: string; icon: () => React.JSX.Element }> = {
+  system: { label: "Colours: as the system", icon: SystemIcon },
+  light: { label: "Colours: light", icon: LightIcon },
+  dark: { label: "Colours: dark", icon: DarkIcon },
+};
+
+function ThemeButton() {
+  const { label, icon: Icon } = THEMES[useStore(theme)];
+  return (
+    <button type="button" className="button icon-only" aria-label={label} title={label} onClick={nextTheme}>
+      <Icon />
+    </button>
+  );
+}

@@ -1,0 +1,43 @@
+//! Where connection and sign-in stand, in words. Pure.
+
+import type { PhaseView } from "../session/phases";
+import { CAUSES } from "../session/reasons";
+import type { ViewerSnapshot } from "../viewer/viewer";
+
+export interface Status {
+  tone: "good" | "busy" | "bad";
+  word: string;
+}
+
+/** The connection in one or two words. */
+export function statusOf(viewer: ViewerSnapshot): Status {
+  switch (viewer.phase.at) {
+    case "live":
+      return { tone: "good", word: "Live" };
+    case "idle":
+    case "offering":
+    case "posting":
+    case "answering":
+      return { tone: "busy", word: viewer.pictured ? "Reconnecting" : "Starting" };
+    case "connecting":
+    case "securing":
+    case "seeing":
+      return { tone: "busy", word: viewer.pictured ? "Reconnecting" : "Connecting" };
+    case "reposting":
+    case "waiting":
+      return { tone: "bad", word: "No connection" };
+    case "elsewhere":
+      return { tone: "bad", word: "Elsewhere" };
+    case "refused":
+    case "ended":
+    case "stopped":
+      return { tone: "bad", word: "Ended" };
+  }
+}
+
+/** One sentence for the line above the desktop; screen readers hear each change of it. */
+export function announcement(phases: readonly PhaseView[], viewer: ViewerSnapshot): string {
+  const troubled = viewer.cause !== undefined && viewer.phase.at !== "live";
+  if (troubled && viewer.cause) return CAUSES[viewer.cause].title;
+  return phases.find(({ state }) => state === "active")?.detail ?? "Done";
+}

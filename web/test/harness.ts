@@ -1,0 +1,113 @@
+//! What the browser tests share: a browser, the mock controller, the person's page and the machine's.
+
+import { fileURLToPath } from "node:url";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { expect } from "vitest";
+import { Mock } from "../dev/mock.mjs";
+
+/** How long anything on the page may take, beyond the viewer's own deadlines. */
+export const SOON_MS = 8_000;
+
+export type Mode = "good" | "silent" | "foreign" | "no-dtls" | "no-frame";
+
+/** Without its background networking, which a closed network would refuse many times a second. */
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  // The mock's machine is a browser too; real guests offer plain addresses.
+  "--disable-features=WebRtcHideLocalIpsWithMdns",
+];
+
+export interface Desk {
+  mock: Mock;
+  context: BrowserContext;
+  page: Page;
+  /** What the page wrote to its console as an error, and every refused resource. */
+  complaints: string[];
+}
+
+export async function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+}
+
+/** A mock controller and a person's page on its dashboard. */
+export async function open(
+  browser: Browser,
+  options: { build?: string; context?: object } = {},
+): Promise<Desk> {
+  const dist = fileURLToPath(new URL(`out/${options.build ?? "production"}`, import.meta.url));
+  const mock = await new Mock({ dist }).listen();
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options.context });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+      complaints.push(message.text());
+  });
+  await page.goto(mock.link);
+  await page.getByRole("heading", { name: "Connections" }).waitFor();
+  return { mock, context, page, complaints };
+}
+
+export async function close({ mock, context }: Desk): Promise<void> {
+  await context.close();
+  await mock.close();
+}
+
+/** Clicks Connect and brings the session's machine. */
+export async function connect(desk: Desk, mode: Mode = "good"): Promise<Page> {
+  await desk.page.getByRole("button", { name: "Connect Codex" }).click();
+  return bringMachine(desk, mode);
+}
+
+export async function bringMachine({ mock, context }: Desk, mode: Mode = "good"): Promise<Page> {
+  await expect.poll(() => mock.session?.ended, { timeout: SOON_MS }).toBe(false);
+  const { session } = mock;
+  for (const step of ["machine-created", "agent-ready"]) session.step(step);
+  session.state("signing-in");
+  const guest = await context.newPage();
+  await guest.goto(`${mock.origin}/mock/guest.html?session=${session.id}&mode=${mode}`);
+  return guest;
+}
+
+/** Waits until the page shows frames of an epoch. */
+export async function live(page: Page, epoch?: number, timeout = SOON_MS): Promise<void> {
+  const number = epoch === undefined ? "" : `[data-epoch="${epoch}"]`;
+  await page.locator(`.sign-in[data-connection="live"]${number}`).waitFor({ timeout });
+}
+
+interface Received {
+  channel: string;
+  t?: string;
+  [field: string]: unknown;
+}
+
+/** What the machine has got, without the pings. */
+export function received(guest: Page): Promise<Received[]> {
+  return guest.evaluate(() => (globalThis as unknown as { guest: { received: Received[] } }).guest.received);
+}
+
+export async function forgetReceived(guest: Page): Promise<void> {
+  await guest.evaluate(() => {
+    (globalThis as unknown as { guest: { received: Received[] } }).guest.received = [];
+  });
+}
+
+export async function setMode(guest: Page, mode: Mode): Promise<void> {
+  await guest.evaluate((next) => {
+    (globalThis as unknown as { guest: { mode: string } }).guest.mode = next;
+  }, mode);
+}
+
+export async function hangUp(guest: Page): Promise<void> {
+  await guest.evaluate(() => (globalThis as unknown as { guest: { hangUp(): void } }).guest.hangUp());
+}
+
+export function steps({ mock }: Desk): string[] {
+  return mock.session.view.steps.map(({ step }: { step: string }) => step);
+}

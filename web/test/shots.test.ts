@@ -1,0 +1,113 @@
+//! Takes a picture of every view, light and dark, into `test/out/shots`, for people to look at; and checks of each
+//! what no picture shows: that nothing is wider than the window, and that the content policy refused nothing.
+
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { bringMachine, close, type Desk, hangUp, launch, live, open, setMode } from "./harness";
+
+const out = fileURLToPath(new URL("out/shots/", import.meta.url));
+let browser: Browser;
+
+beforeAll(async () => {
+  mkdirSync(out, { recursive: true });
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+it.each(["light", "dark"] as const)(
+  "every view fits its window and breaks no policy, in %s colours",
+  async (colorScheme) => {
+    const desk = await open(browser, { context: { colorScheme } });
+    await views(desk, async (name) => {
+      await desk.page.screenshot({ path: `${out}${name}-${colorScheme}.png` });
+      const tooWide = await desk.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(tooWide, name).toBeLessThanOrEqual(0);
+    });
+    expect(desk.complaints).toEqual([]);
+    await close(desk);
+  },
+);
+
+/** Ends every machine's connection, as if all had died. */
+async function hangUpAll({ context, page }: Desk): Promise<void> {
+  for (const other of context.pages()) if (other !== page) await hangUp(other);
+}
+
+async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
+  const { page, mock } = desk;
+  mock.connected("wrangler", "ada@example.test", 3);
+  await page.reload();
+  await page.getByText("3 days ago").waitFor();
+  await shot("1-dashboard");
+  await page.getByRole("button", { name: "Remove Wrangler" }).click();
+  await shot("2-remove");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Connect Codex" }).click();
+  await page.locator('.progress [data-phase="machine"]').waitFor();
+  const guest = await bringMachine(desk, "silent");
+  mock.session.step("desktop-ready");
+  await page.locator(".progress").getByText("Starting the browser").waitFor();
+  await shot("3-progress");
+  await setMode(guest, "good");
+  await page.reload();
+  await live(page);
+  for (const step of ["browser-ready", "cli-started", "url-found", "url-opened"]) mock.session.step(step);
+  mock.session.url(
+    "https://auth.example.test/oauth/authorize?response_type=code&client_id=app_EMoamEEZ73f0CkXaXp7hrann&redirect_uri=http%3A%2F%2F127.0.0.1%3A1455%2Fauth%2Fcallback&state=h2Yb",
+  );
+  await page.bringToFront();
+  await page.keyboard.type("ada@example.test");
+  await page.waitForFunction(() => /\d ms/.test(document.querySelector(".latency")?.textContent ?? ""));
+  await shot("4-desktop");
+  await page.getByRole("button", { name: "Steps" }).click();
+  await shot("5-steps");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Sign-in link" }).click();
+  await shot("6-link");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await shot("7-cancel");
+  await page.keyboard.press("Escape");
+  await setMode(guest, "silent");
+  await hangUp(guest);
+  await page.locator(".pill").waitFor();
+  await shot("8-reconnecting");
+  await page.setViewportSize({ width: 480, height: 900 });
+  await shot("9-narrow");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  mock.session.state("failed", {
+    code: "cli-failed",
+    detail: "codex login ended with exit code 1: error logging in: the sign-in was declined.",
+  });
+  await page.getByRole("heading", { name: "The CLI ended with an error" }).waitFor();
+  await page.getByText("How far it came").click();
+  await shot("10-failure");
+  await page.getByRole("button", { name: "Try again with Codex" }).click();
+  await page.locator('.progress [data-phase="machine"]').waitFor();
+  await bringMachine(desk);
+  await live(page);
+  mock.connected("codex", "ada@example.test");
+  mock.session.state("succeeded", { code: "saved", detail: "Saved." });
+  mock.session.step("machine-destroyed");
+  await page.locator('[data-machine="gone"]').waitFor();
+  await page.getByText("ada@example.test").waitFor();
+  await shot("11-success");
+  await page.getByRole("button", { name: "Done" }).click();
+  mock.down = true;
+  await page.getByRole("button", { name: "Reconnect Codex" }).click();
+  await page.getByRole("heading", { name: "The server can't be reached" }).waitFor();
+  await shot("13-unreachable");
+  mock.down = false;
+  await bringMachine(desk);
+  await live(page);
+  mock.session.offer(mock.session.epochs.get(1).offer, []);
+  await hangUpAll(desk);
+  await page.getByRole("button", { name: "Show it here" }).waitFor();
+  await shot("14-elsewhere");
+  await desk.context.clearCookies();
+  await page.reload();
+  await page.getByRole("heading", { name: "Open Anteroom with a link" }).waitFor();
+  await shot("12-no-access");
+}
