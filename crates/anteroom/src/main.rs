@@ -1,1 +1,24 @@
-fn main() {}
+//! The program: reads the configuration, puts the parts together, and runs them. It decides nothing.
+
+mod cli;
+mod config;
+mod edge;
+mod embedded;
+mod key_file;
+mod logs;
+mod serve;
+mod vault;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // A machine's launcher must have one thread only: before clap, the runtime and everything else.
+    if arguments.next().is_some_and(|first| first == wiring::LAUNCHER) {
+        return anteroom_machines_sandbox::init_main(arguments);
+    }
+    // SAFETY: no other thread has been started.
+    let key = unsafe { key_file::take_from_environment() };
+    cli::main(key)
+}

@@ -1,1 +1,35 @@
-//! (not written yet)
+//! The server's use cases, its reconciler, its HTTP and its access rules.
+//!
+//! A use case loads a session, has `session` decide, and commits the decision as one transaction; whoever waits for
+//! the session is woken after the commit. The [`reconciler`] moves machines to where their rows want them, the
+//! [`timer`] ends waits. [`http`] is the edge: it parses, authorises, calls one use case and converts.
+//!
+//! This crate never names an adapter: store, driver, clock, randomness and the page's files are ports that the program
+//! fills. Only `anteroom` and tests do that.
+
+mod access;
+mod capture;
+mod catalogue;
+mod controller;
+mod credentials;
+mod error;
+mod guest;
+pub mod http;
+mod poll;
+pub mod ports;
+pub mod reconciler;
+mod settings;
+mod sign_in;
+mod signaling;
+pub mod timer;
+mod token;
+mod wake;
+
+pub use access::{COOKIE_LIFETIME_MS, LINK_LIFETIME_MS};
+pub use catalogue::{Catalogue, CatalogueError};
+pub use controller::{Caller, Controller, Ports};
+pub use credentials::CredentialView;
+pub use error::Error;
+pub use settings::{DeadlineOverrides, Settings};
+pub use sign_in::{ProviderView, SignInStarted, StartSignIn};
+pub use token::Token;

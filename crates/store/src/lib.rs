@@ -1,1 +1,234 @@
-//! (not written yet)
+//! The store's port: what the controller needs durable, as one trait with one behaving fake and one conformance
+//! suite that every adapter passes.
+//!
+//! A commit is all or nothing, and is refused when the session has moved on meanwhile; the caller decides again on
+//! the newer state. The store never decides: it keeps what `session` decided, and it owns the pool of addresses,
+//! because two controllers must not hand one address out twice.
+
+use anteroom_protocol::{
+    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    session::SessionEvent,
+    signaling::{Answer, LoggedCandidate, Offer, Side},
+};
+use anteroom_session::{
+    Change, Session, Write,
+    machine::{MachineRow, Seen},
+};
+use anteroom_vault::SealedCredential;
+use async_trait::async_trait;
+
+pub mod fake;
+pub mod pool;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
+
+pub use pool::AddressPool;
+
+/// Versions kept of one credential: the newest, and the one that it replaced, so that an operator can go back. Older
+/// ones only hold secrets that nobody needs, and a credential that rotates would fill the disk.
+pub const KEPT_CREDENTIAL_VERSIONS: u32 = 2;
+
+/// A session with the version it was read at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The session.
+    pub session: Session,
+    /// Grows by one with each commit.
+    pub version: u64,
+}
+
+/// What a machine row gets when it is planned, beside what the session knows.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// Which driver makes it.
+    pub driver: String,
+    /// Where its address comes from.
+    pub pool: AddressPool,
+}
+
+/// A digest of a token: SHA-256 in lower-case hexadecimal. Tokens themselves are never stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TokenDigest(pub String);
+
+/// A credential as it is kept: metadata in the clear, contents sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialRow {
+    /// Its id; the same for all versions of one owner's credential for one provider.
+    pub id: CredentialId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// For which provider.
+    pub provider: ProviderId,
+    /// 1 for the first.
+    pub version: u32,
+    /// Whose account it is at the provider, for people.
+    pub account: Option<String>,
+    /// How new it is by its own word; a smaller one never replaces a greater one.
+    pub freshness: Option<UnixMillis>,
+    /// When this version was saved.
+    pub saved_at: UnixMillis,
+    /// When the first version was saved.
+    pub connected_at: UnixMillis,
+    /// The contents.
+    pub sealed: SealedCredential,
+}
+
+/// A person's browser or program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessRow {
+    /// Digest of the cookie's or token's value.
+    pub digest: TokenDigest,
+    /// Who it is.
+    pub user: UserId,
+    /// When it stops working.
+    pub expires_at: UnixMillis,
+    /// A link works once; a cookie and the owner's token again and again.
+    pub once: bool,
+}
+
+/// What to do with a commit's token, credential and placement, beside the session's change.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// Needed when the change plans a machine.
+    pub placement: Option<Placement>,
+    /// Stored in the same transaction (invariant saved-before-destroyed).
+    pub credential: Option<CredentialRow>,
+    /// A request's idempotency key, with which the new session is found again; for [`Store::create_session`] only.
+    pub idempotency_key: Option<String>,
+}
+
+/// Why a commit did not happen. Nothing of it is stored then.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The session has another version by now: read it again and decide again.
+    #[error("session {0} has changed meanwhile")]
+    Conflict(SessionId),
+    /// The same idempotency key has made this session before.
+    #[error("this request has made session {0} before")]
+    Repeated(SessionId),
+    /// No address is free, or there are as many machines as there may be.
+    #[error("no place for another machine")]
+    NoCapacity,
+    /// The credential would replace one with a version that is not older by one, or another credential.
+    #[error("the credential of session {0} has changed meanwhile")]
+    CredentialConflict(SessionId),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The database failed; says what was tried on what.
+#[derive(Debug, thiserror::Error)]
+#[error("{action}")]
+pub struct StoreError {
+    /// What was tried on what.
+    pub action: String,
+    /// What the database said.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StoreError {
+    /// What was tried on what, and what the database said.
+    #[must_use]
+    pub fn new(action: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { action: action.into(), source: source.into() }
+    }
+}
+
+/// When a change plans its machine: the time of its first event, which an offer always has.
+#[must_use]
+pub fn planned_at(change: &Change) -> UnixMillis {
+    let event = |write: &Write| match write {
+        Write::Event(event) => Some(event.at),
+        Write::Offer { .. }
+        | Write::Answer { .. }
+        | Write::Candidates { .. }
+        | Write::PlanMachine(_)
+        | Write::RetireMachine(_) => None,
+    };
+    change.writes.iter().find_map(event).unwrap_or(change.session.created_at)
+}
+
+/// The port. All lists are bounded by what their tables can hold; those that grow take a limit.
+///
+/// Every adapter refuses, with a [`StoreError`], what no decision of `session` asks for: a second offer or answer of
+/// one epoch, a gap in a log, a machine for a session without an offer, a way out of an end, a way back from gone.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- sessions ---
+
+    /// Stores a session that [`Session::new`] made, with the first change to it if there is one, all in one transaction. Its
+    /// version is 1 then.
+    async fn create_session(
+        &self,
+        session: &Session,
+        change: Option<&Change>,
+        extras: Extras,
+    ) -> Result<(), CommitError>;
+    /// Stores a change to the session that was read at `version`.
+    async fn commit(&self, version: u64, change: &Change, extras: Extras) -> Result<(), CommitError>;
+    /// The session, if there is one.
+    async fn session(&self, id: &SessionId) -> Result<Option<Stored>, StoreError>;
+    /// All sessions that have not ended, or whose machine is not gone, by its row or by the session's own word (it
+    /// has not heard of it yet); of all owners, the oldest first.
+    async fn live_sessions(&self) -> Result<Vec<Stored>, StoreError>;
+    /// The owner's newest sessions, ended ones too; the newest first.
+    async fn sessions_of(&self, owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError>;
+    /// The session that this owner's request with this idempotency key has made.
+    async fn session_by_key(&self, owner: &UserId, key: &str) -> Result<Option<SessionId>, StoreError>;
+    /// The offer of an epoch.
+    async fn offer(&self, id: &SessionId, epoch: Epoch) -> Result<Option<Offer>, StoreError>;
+    /// The answer of an epoch.
+    async fn answer(&self, id: &SessionId, epoch: Epoch) -> Result<Option<Answer>, StoreError>;
+    /// The log's candidates above `after`, in order.
+    async fn candidates(
+        &self,
+        id: &SessionId,
+        epoch: Epoch,
+        side: Side,
+        after: u32,
+    ) -> Result<Vec<LoggedCandidate>, StoreError>;
+    /// The session's events above `after`, in order, at most `limit`.
+    async fn events(&self, id: &SessionId, after: u32, limit: u32) -> Result<Vec<SessionEvent>, StoreError>;
+
+    // --- machines ---
+
+    /// The machine's row, if there is one.
+    async fn machine(&self, id: &MachineId) -> Result<Option<MachineRow>, StoreError>;
+    /// All rows that are not gone, in the order in which they were planned.
+    async fn machines(&self) -> Result<Vec<MachineRow>, StoreError>;
+    /// Before the driver is told: `seen` becomes `creating`, attempts grow by one, and the token's digest replaces an older one.
+    async fn begin_creating(&self, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;
+    /// Stores what was seen. With `gone` the address is free and the token dies; that may be said again, and nothing
+    /// else after it.
+    async fn saw_machine(&self, id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError>;
+    /// The machine with this token, unless it is wanted gone or gone.
+    async fn machine_by_token(&self, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;
+
+    // --- credentials ---
+
+    /// The owner's credentials in their newest versions, by provider.
+    async fn credentials_of(&self, owner: &UserId) -> Result<Vec<CredentialRow>, StoreError>;
+    /// The owner's credential for a provider in its newest version.
+    async fn credential_for(&self, owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError>;
+    /// Every stored version of every credential ([`KEPT_CREDENTIAL_VERSIONS`] each), for the rotation of the wrapping
+    /// key.
+    async fn all_credentials(&self) -> Result<Vec<CredentialRow>, StoreError>;
+    /// Replaces the sealed contents of one version by the same contents under another wrapping key. Nothing
+    /// happens when that version was removed or replaced meanwhile: nothing is left under the old key then either.
+    async fn rewrap(&self, id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError>;
+    /// Forgets the owner's credential in all versions; false when there was none.
+    async fn remove_credential(&self, owner: &UserId, id: &CredentialId) -> Result<bool, StoreError>;
+
+    // --- access ---
+
+    /// The owner of this installation; made by the caller's id at the first call.
+    async fn owner(&self, candidate: &UserId, now: UnixMillis) -> Result<UserId, StoreError>;
+    /// Stores a link's, a cookie's or a token's digest; one that is stored already is replaced.
+    async fn put_access(&self, row: &AccessRow) -> Result<(), StoreError>;
+    /// Who this is, if it has not expired and is not for one use.
+    async fn user_by_access(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
+    /// Uses up a link: who this is, once. Forgets what has expired.
+    async fn use_link(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
+}

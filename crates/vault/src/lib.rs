@@ -1,1 +1,16 @@
-//! (not written yet)
+//! The vault: credentials are sealed here, and here is decided what a whole credential is.
+//!
+//! [`rules`] tells a finished sign-in from a half-written or blanked file, in the guest agent before a
+//! credential is handed in and in the controller before it is sealed. [`sealed`] seals and opens, under keys
+//! of a [`keyring`]; [`bundle`] is what is inside. Bytes in, bytes out: this crate does no I/O, reads no clock
+//! and makes no randomness (it is an argument), and none of its errors or `Debug` texts repeats a value.
+
+pub mod bundle;
+pub mod keyring;
+pub mod rules;
+pub mod sealed;
+mod tree;
+
+pub use bundle::{BundleFile, CredentialBundle};
+pub use keyring::{Key, KeyId, KeyRing};
+pub use sealed::{Binding, SealedCredential, seal};

@@ -1,1 +1,168 @@
-//! (not written yet)
+//! The store in one SQLite file: the adapter for one controller, with nothing to install.
+//!
+//! One connection writes, each transaction with `BEGIN IMMEDIATE`; others read beside it (write-ahead log). A commit is
+//! on the disk when it returns (`synchronous=FULL`): an offer that a page was told of, and a credential whose machine
+//! is about to be destroyed, must outlive a power cut. SQL stands in one file for each noun. The schema is in
+//! `migrations/`; its checks and triggers refuse what no decision asks for.
+//!
+//! Never here: a decision, a clock, a log line.
+
+use std::path::Path;
+
+use anteroom_protocol::{
+    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    session::SessionEvent,
+    signaling::{Answer, LoggedCandidate, Offer, Side},
+};
+use anteroom_session::{
+    Change, Session,
+    machine::{MachineRow, Seen},
+};
+use anteroom_store::{AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, TokenDigest};
+use anteroom_vault::SealedCredential;
+use async_trait::async_trait;
+
+mod access;
+mod credentials;
+mod database;
+mod machines;
+mod sessions;
+mod signaling;
+mod words;
+
+use database::Database;
+pub use database::OpenError;
+
+/// The store in one SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    database: Database,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it (mode 0600, in a directory that is made with mode 0700 when it is missing), and
+    /// brings its schema up to date.
+    ///
+    /// # Errors
+    /// Says what could not be made or opened, or that the file was written by a newer release.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self { database: Database::open(path).await? })
+    }
+
+    /// Waits for what is going on and closes the file; its write-ahead log is worked into it. What is committed is
+    /// durable without it.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create_session(
+        &self,
+        session: &Session,
+        change: Option<&Change>,
+        extras: Extras,
+    ) -> Result<(), CommitError> {
+        sessions::create(&self.database, session, change, &extras).await
+    }
+
+    async fn commit(&self, version: u64, change: &Change, extras: Extras) -> Result<(), CommitError> {
+        sessions::commit(&self.database, version, change, &extras).await
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Stored>, StoreError> {
+        sessions::one(&self.database, id).await
+    }
+
+    async fn live_sessions(&self) -> Result<Vec<Stored>, StoreError> {
+        sessions::live(&self.database).await
+    }
+
+    async fn sessions_of(&self, owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        sessions::newest_of(&self.database, owner, limit).await
+    }
+
+    async fn session_by_key(&self, owner: &UserId, key: &str) -> Result<Option<SessionId>, StoreError> {
+        let mut connection = self.database.reader().await?;
+        sessions::by_key(&mut connection, owner, key).await
+    }
+
+    async fn offer(&self, id: &SessionId, epoch: Epoch) -> Result<Option<Offer>, StoreError> {
+        signaling::offer(&self.database, id, epoch).await
+    }
+
+    async fn answer(&self, id: &SessionId, epoch: Epoch) -> Result<Option<Answer>, StoreError> {
+        signaling::answer(&self.database, id, epoch).await
+    }
+
+    async fn candidates(
+        &self,
+        id: &SessionId,
+        epoch: Epoch,
+        side: Side,
+        after: u32,
+    ) -> Result<Vec<LoggedCandidate>, StoreError> {
+        signaling::candidates(&self.database, id, epoch, side, after).await
+    }
+
+    async fn events(&self, id: &SessionId, after: u32, limit: u32) -> Result<Vec<SessionEvent>, StoreError> {
+        sessions::events(&self.database, id, after, limit).await
+    }
+
+    async fn machine(&self, id: &MachineId) -> Result<Option<MachineRow>, StoreError> {
+        machines::one(&self.database, id).await
+    }
+
+    async fn machines(&self) -> Result<Vec<MachineRow>, StoreError> {
+        machines::not_gone(&self.database).await
+    }
+
+    async fn begin_creating(&self, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError> {
+        machines::begin_creating(&self.database, id, token).await
+    }
+
+    async fn saw_machine(&self, id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError> {
+        machines::saw(&self.database, id, seen, now).await
+    }
+
+    async fn machine_by_token(&self, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError> {
+        machines::by_token(&self.database, token).await
+    }
+
+    async fn credentials_of(&self, owner: &UserId) -> Result<Vec<CredentialRow>, StoreError> {
+        credentials::newest_of(&self.database, owner).await
+    }
+
+    async fn credential_for(&self, owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError> {
+        credentials::newest(&self.database, owner, provider).await
+    }
+
+    async fn all_credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {
+        credentials::all(&self.database).await
+    }
+
+    async fn rewrap(&self, id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError> {
+        credentials::rewrap(&self.database, id, version, sealed).await
+    }
+
+    async fn remove_credential(&self, owner: &UserId, id: &CredentialId) -> Result<bool, StoreError> {
+        credentials::remove(&self.database, owner, id).await
+    }
+
+    async fn owner(&self, candidate: &UserId, now: UnixMillis) -> Result<UserId, StoreError> {
+        access::owner(&self.database, candidate, now).await
+    }
+
+    async fn put_access(&self, row: &AccessRow) -> Result<(), StoreError> {
+        access::put(&self.database, row).await
+    }
+
+    async fn user_by_access(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError> {
+        access::user(&self.database, digest, now).await
+    }
+
+    async fn use_link(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError> {
+        access::use_link(&self.database, digest, now).await
+    }
+}

@@ -1,0 +1,151 @@
+// The product's figures, on the running product: `make bench`. Writes out/latest.json and prints it as a table.
+//
+// The clicks go through the viewer's page into the machine's own browser, which shows a page of the tests' issuer; what
+// is measured is what a person would see. `ROUNDS=quick` makes a tenth of the samples, to try the benchmark itself.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Attempt } from '../e2e/src/harness/attempt.mjs';
+import { until } from '../e2e/src/harness/wait.mjs';
+import { World } from '../e2e/src/harness/world.mjs';
+import { FILES, PROVIDERS } from '../e2e/src/scenarios/providers.mjs';
+import { look, percent } from './cpu.mjs';
+import { installEye, UNSEEN_MS } from './eye.mjs';
+import { summary, table } from './statistics.mjs';
+
+const OUT = fileURLToPath(new URL('out', import.meta.url));
+const QUICK = process.env.ROUNDS === 'quick';
+const times = (count) => (QUICK ? Math.max(2, Math.round(count / 10)) : count);
+const COLD_STARTS = times(15);
+const CLICKS = times(200);
+const SECONDS = times(20);
+const RELOADS = times(15);
+const SAMPLE_MS = 1000;
+/** Between two clicks, so that they fall on all phases of a frame and the desktop is still again. */
+const [SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS] = [150, 350];
+
+const memory = [];
+const noteMemory = (world) => memory.push(world.controller.memory() / 1024 / 1024);
+
+async function coldStart(world) {
+  const attempt = await Attempt.begin(world, 'codex');
+  await attempt.desktop.picture();
+  const took = await attempt.page.evaluate(() => {
+    const { clicks, frames } = globalThis.__probe;
+    return frames[0].at - clicks.findLast((click) => click.kind === 'click').at;
+  });
+  noteMemory(world);
+  await attempt.reached('frame-decoded');
+  await end(attempt);
+  return took;
+}
+
+async function end(attempt) {
+  await attempt.notice(await attempt.view());
+  await attempt.person.call('DELETE', `/api/session/${attempt.id}`);
+  await attempt.machineGone();
+  await attempt.close();
+}
+
+async function openStage(world, which) {
+  const attempt = await Attempt.begin(world, which);
+  await attempt.reached('url-opened');
+  const block = await attempt.desktop.sees('stageOff');
+  await attempt.page.evaluate(installEye, UNSEEN_MS);
+  await attempt.notice(await attempt.view());
+  return { attempt, click: { ...block, x: block.x - 40, y: block.y - 40 }, look: { x: block.x + 40, y: block.y + 40 } };
+}
+
+async function clicks(stage) {
+  const { attempt, click, look: place } = stage;
+  const seen = [];
+  let unseen = 0;
+  for (let round = 0; round < CLICKS; round += 1) {
+    await attempt.page.evaluate((where) => globalThis.__eye.arm(where), place);
+    await attempt.desktop.click(click);
+    const took = await attempt.page.evaluate(() => globalThis.__eye.result());
+    if (took === null) unseen += 1;
+    else seen.push(took);
+    await pause(SHORTEST_PAUSE_MS + Math.random() * (LONGEST_PAUSE_MS - SHORTEST_PAUSE_MS));
+  }
+  return summary(seen, { unseen });
+}
+
+async function frameRate({ attempt }) {
+  const count = () => attempt.page.evaluate(() => ({ frames: globalThis.__probe.frameCount, at: performance.now() }));
+  const rates = [];
+  let before = await count();
+  for (let second = 0; second < SECONDS; second += 1) {
+    await pause(SAMPLE_MS);
+    const after = await count();
+    rates.push(((after.frames - before.frames) / (after.at - before.at)) * 1000);
+    before = after;
+  }
+  return summary(rates);
+}
+
+async function load({ attempt }, world) {
+  const processes = world.remains.processesOf(attempt.machine);
+  const [guest, machine] = [[], []];
+  let before = look(processes);
+  for (let second = 0; second < SECONDS; second += 1) {
+    await pause(SAMPLE_MS);
+    const after = look(processes);
+    const used = percent(before, after);
+    guest.push(used.guest);
+    machine.push(used.machine);
+    before = after;
+    noteMemory(world);
+  }
+  return { guest: summary(guest), machine: summary(machine) };
+}
+
+async function reloads({ attempt }) {
+  const took = [];
+  for (let round = 0; round < RELOADS; round += 1) {
+    const begun = Date.now();
+    await attempt.page.reload({ waitUntil: 'commit' });
+    await attempt.desktop.picture();
+    const first = await attempt.page.evaluate(() => performance.timeOrigin + globalThis.__probe.frames[0].at);
+    took.push(first - begun);
+    await until('the page says it is connected', 10_000, async () => (await attempt.view()).connection === 'frame-decoded');
+  }
+  return summary(took);
+}
+
+async function measure(world) {
+  const figures = {};
+  const cold = [];
+  for (let round = 0; round < COLD_STARTS; round += 1) cold.push(await coldStart(world));
+  figures['click_to_first_frame_ms.cold'] = summary(cold);
+  const still = await openStage(world, 'click');
+  const idle = await load(still, world);
+  figures['input_to_photon_ms.idle'] = await clicks(still);
+  const back = await reloads(still);
+  await end(still.attempt);
+  const moving = await openStage(world, 'scroll');
+  const busy = await load(moving, world);
+  figures['frames_per_second.scrolling'] = await frameRate(moving);
+  figures['input_to_photon_ms.scrolling'] = await clicks(moving);
+  await end(moving.attempt);
+  figures['guest_cpu_percent.idle'] = idle.guest;
+  figures['guest_cpu_percent.scrolling'] = busy.guest;
+  figures['machine_cpu_percent.idle'] = idle.machine;
+  figures['machine_cpu_percent.scrolling'] = busy.machine;
+  figures.controller_rss_mb = summary(memory);
+  figures.reload_to_frame_ms = back;
+  return figures;
+}
+
+const world = await World.make({ providers: PROVIDERS, files: FILES });
+try {
+  const figures = await measure(world);
+  mkdirSync(OUT, { recursive: true });
+  writeFileSync(path.join(OUT, 'latest.json'), `${JSON.stringify(figures, null, 2)}\n`);
+  console.log(`${os.cpus().length} cores, ${os.cpus()[0].model}, load ${os.loadavg()[0].toFixed(1)}`);
+  console.log(table(figures));
+} finally {
+  await world.end();
+}

@@ -1,0 +1,140 @@
+//! The commands. Each reads the configuration, makes the parts that it needs, does one thing, and says what it did.
+
+use std::{error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+
+use anteroom_controller::Ports;
+use anteroom_protocol::Secret;
+use anteroom_store::Store;
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{Config, Flags},
+    edge::{SystemClock, SystemEntropy},
+    logs, serve, vault, wiring,
+};
+
+/// Sign in to command-line tools in a disposable machine.
+#[derive(Parser)]
+#[command(name = "anteroom", version)]
+struct Arguments {
+    /// The configuration file, in place of /etc/anteroom/anteroom.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Database, vault key and lock.
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the page, and prints a link that signs a browser in, once.
+    Serve {
+        /// Where: an address and a port; port 0 takes a free one.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<SocketAddr>,
+        /// The guest image, a directory tree.
+        #[arg(long, value_name = "DIRECTORY")]
+        image: Option<PathBuf>,
+        /// The guest agent.
+        #[arg(long, value_name = "FILE")]
+        guest_binary: Option<PathBuf>,
+    },
+    /// Prints a new link that signs a browser in, once, within an hour.
+    Link,
+    /// Prints a token that a program sends as bearer, for thirty days.
+    Token,
+    /// The keys that seal credentials.
+    #[command(subcommand)]
+    Vault(Vault),
+    /// Prints the description of the API.
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum Vault {
+    /// Says how many credentials each key wraps.
+    Status,
+    /// Makes a new key and wraps every credential by it. Not while `anteroom serve` runs.
+    Rotate,
+}
+
+/// What any command may end with.
+type Done = Result<(), Box<dyn Error>>;
+
+/// Runs the command that the arguments name.
+pub(crate) fn main(key: Option<Secret<String>>) -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments, key) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("anteroom: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
+    let mut flags = Flags { data_dir: arguments.data_dir, ..Flags::default() };
+    if let Command::Serve { listen, image, guest_binary } = &arguments.command {
+        flags.listen = *listen;
+        flags.image.clone_from(image);
+        flags.guest_binary.clone_from(guest_binary);
+    }
+    if let Command::Openapi = arguments.command {
+        print!("{}", anteroom_controller::http::openapi::text());
+        return Ok(());
+    }
+    let config = Config::read(arguments.config.as_deref(), &flags)?;
+    logs::start(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Serve { .. } => Ok(serve::run(config, key).await?),
+            Command::Link => link(&config).await,
+            Command::Token => token(&config).await,
+            Command::Vault(Vault::Status) => vault_status(&config, key).await,
+            Command::Vault(Vault::Rotate) => vault_rotate(&config, key).await,
+            Command::Openapi => Ok(()),
+        }
+    })
+}
+
+async fn link(config: &Config) -> Done {
+    let store = wiring::store(config).await?;
+    let link = access_ports(store).new_link().await?;
+    println!("{}", serve::link(wiring::bound_address(config), &link));
+    Ok(())
+}
+
+async fn token(config: &Config) -> Done {
+    let store = wiring::store(config).await?;
+    let token = access_ports(store).new_program_token().await?;
+    println!("{}", token.expose());
+    Ok(())
+}
+
+fn access_ports(store: Arc<dyn Store>) -> Ports {
+    Ports { store, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+}
+
+async fn vault_status(config: &Config, key: Option<Secret<String>>) -> Done {
+    let store = wiring::store(config).await?;
+    let ring = wiring::key_ring(&wiring::key_source(config, key), &*store).await?;
+    for (id, credentials) in vault::status(&ring, &*store).await? {
+        let current = if id == *ring.current().id() { "  current" } else { "" };
+        println!("{id}  {credentials} credentials{current}");
+    }
+    Ok(())
+}
+
+async fn vault_rotate(config: &Config, key: Option<Secret<String>>) -> Done {
+    let _lock = wiring::lock(config)?;
+    let store = wiring::store(config).await?;
+    let source = wiring::key_source(config, key);
+    let ring = wiring::key_ring(&source, &*store).await?;
+    let rotated = vault::rotate(&source, ring, &*store).await?;
+    println!("{} is the current key; {} credentials are rewrapped", rotated.current, rotated.rewrapped);
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Everything that an operator can set, in one place. Later ones win: the defaults here, `/etc/anteroom/anteroom.toml`
+//! or the file of `--config`, the environment (`ANTEROOM_LISTEN`, `ANTEROOM_NETWORK__POOL`: two underlines go one level
+//! down), flags. An unknown name is refused with the names that there are.
+//!
+//! The vault's key may come from `ANTEROOM_VAULT_KEY`; see `key_file`.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use anteroom_machines::{HostEntry, Limits};
+use anteroom_machines_sandbox::{Exception, Pool};
+use anteroom_protocol::guest::DesktopSize;
+use figment::{
+    Figment,
+    providers::{Env, Format as _, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+/// Read when no `--config` is given; it may be missing.
+const SYSTEM_FILE: &str = "/etc/anteroom/anteroom.toml";
+/// Names of the environment that are no settings.
+const NO_SETTINGS: [&str; 1] = ["vault_key"];
+
+/// The configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where the page is served: `127.0.0.1:4000`. Port 0 takes a free one.
+    pub(crate) listen: SocketAddr,
+    /// Further names under which the page is reached, as in a Host header: `anteroom.example.com`.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Database, vault key and lock: `~/.local/share/anteroom`.
+    pub(crate) data_dir: PathBuf,
+    /// More providers, one TOML file each; one with the id of a built-in provider replaces it.
+    pub(crate) providers_dir: Option<PathBuf>,
+    /// The guest agent; by default `anteroom-guest` beside this program.
+    pub(crate) guest_binary: Option<PathBuf>,
+    /// The guest image, a directory tree; by default the one that `anteroom image build` makes.
+    pub(crate) image: Option<PathBuf>,
+    /// How the owner is called on the page.
+    pub(crate) owner_name: String,
+    /// The vault.
+    pub(crate) vault: Vault,
+    /// Machines.
+    pub(crate) machines: Machines,
+    /// Their network.
+    pub(crate) network: Network,
+    /// Each desktop's size, pixels.
+    pub(crate) desktop: DesktopSize,
+    /// Deadlines of a sign-in, milliseconds, in place of the defaults.
+    pub(crate) deadlines: Deadlines,
+    /// Log lines.
+    pub(crate) log: Log,
+}
+
+/// `[vault]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Vault {
+    /// The key ring, mode 0600; by default `vault.key` in `data_dir`. Made at the first start.
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+/// `[machines]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Machines {
+    /// How many there may be at once.
+    pub(crate) max: u32,
+    /// The same for one person.
+    pub(crate) per_owner: u32,
+    /// What each may use: `memory_mb`, `pids`, `cpu_percent`, `disk_mb`.
+    pub(crate) limits: Limits,
+    /// Where each has a directory while it lives.
+    pub(crate) run_dir: PathBuf,
+    /// The host's user of the machine with the pool's first address; each has the one after it.
+    pub(crate) first_uid: u32,
+    /// What each gets beside the image.
+    pub(crate) additions: Additions,
+}
+
+/// `[machines.additions]`: companies need their certificate authority and their proxy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Additions {
+    /// Files, written before anything starts.
+    pub(crate) files: Vec<AddedFile>,
+    /// Paths of certificate authorities in PEM, one certificate each, that browser and CLIs trust.
+    pub(crate) ca_certificates: Vec<PathBuf>,
+    /// Names that resolve without a resolver: `{ address, name }`.
+    pub(crate) hosts: Vec<HostEntry>,
+    /// Environment of every program in the machine.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// A proxy for HTTP and HTTPS, e.g. `http://192.168.3.4:3128`. One in a private range must stand in
+    /// `network.allow` as well.
+    pub(crate) upstream_proxy: Option<String>,
+}
+
+/// One of `machines.additions.files`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddedFile {
+    /// Absolute path in the machine.
+    pub(crate) path: String,
+    /// The file on the host whose text it gets.
+    pub(crate) from: PathBuf,
+    /// Permission bits: `0o644`.
+    pub(crate) mode: u32,
+}
+
+/// `[network]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Network {
+    /// Names the bridge, the nftables table and the cgroup. Two controllers on one host need two.
+    pub(crate) instance: String,
+    /// The first letters of each machine's network device on the host. Two controllers on one host need two.
+    pub(crate) device_prefix: String,
+    /// The machines' addresses.
+    pub(crate) pool: Pool,
+    /// The host's own address in the pool; machines have those after it.
+    pub(crate) gateway: Ipv4Addr,
+    /// The port on the gateway's address where guests reach the controller.
+    pub(crate) guest_port: u16,
+    /// Name servers that machines ask; by default the host's own.
+    pub(crate) resolvers: Option<Vec<Ipv4Addr>>,
+    /// What may be reached though it lies in a private range or on this host: `{ address, protocol, port }`.
+    pub(crate) allow: Vec<Exception>,
+}
+
+/// `[deadlines]`, milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Deadlines {
+    /// From the click to the first offer.
+    pub(crate) offer_ms: Option<i64>,
+    /// From the offer to a machine.
+    pub(crate) machine_ms: Option<i64>,
+    /// From the machine to its agent's first word.
+    pub(crate) agent_ms: Option<i64>,
+    /// From offer and agent to the answer.
+    pub(crate) answer_ms: Option<i64>,
+    /// The person's time, in place of every provider's own.
+    pub(crate) sign_in_ms: Option<i64>,
+    /// From the CLI's end to the credential in the vault.
+    pub(crate) saving_ms: Option<i64>,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    /// `text` or `json`.
+    pub(crate) format: LogFormat,
+    /// Which lines, e.g. `warn,anteroom_controller=debug`.
+    pub(crate) filter: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Flags that go before everything else.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Flags {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data_dir: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) image: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) guest_binary: Option<PathBuf>,
+}
+
+/// Why the configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// A value is wrong, or a name unknown.
+    #[error("the configuration: {0}")]
+    Invalid(#[source] Box<figment::Error>),
+    /// The file that was named is not there.
+    #[error("{0}: there is no such configuration file")]
+    Missing(PathBuf),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let home = std::env::home_dir().unwrap_or_else(|| PathBuf::from("/root"));
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 4000)),
+            allowed_hosts: Vec::new(),
+            data_dir: home.join(".local/share/anteroom"),
+            providers_dir: None,
+            guest_binary: None,
+            image: None,
+            owner_name: "Owner".to_owned(),
+            vault: Vault::default(),
+            machines: Machines::default(),
+            network: Network::default(),
+            desktop: DesktopSize { width: 1280, height: 720 },
+            deadlines: Deadlines::default(),
+            log: Log {
+                format: LogFormat::Text,
+                filter: "warn,anteroom=info,anteroom_controller=info,anteroom_store_sqlite=info,\
+                         anteroom_machines_sandbox=info"
+                    .to_owned(),
+            },
+        }
+    }
+}
+
+impl Default for Machines {
+    fn default() -> Self {
+        Self {
+            max: 8,
+            per_owner: 4,
+            limits: Limits::default(),
+            run_dir: PathBuf::from("/run/anteroom/machines"),
+            first_uid: 1_200_000,
+            additions: Additions::default(),
+        }
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            instance: "anteroom".to_owned(),
+            device_prefix: "ar".to_owned(),
+            pool: "10.87.0.0/16".parse().expect("a range of addresses"),
+            gateway: Ipv4Addr::new(10, 87, 0, 1),
+            guest_port: 4001,
+            resolvers: None,
+            allow: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// Names the value, where it stands, and what is taken.
+    pub(crate) fn read(file: Option<&Path>, flags: &Flags) -> Result<Self, ConfigError> {
+        if let Some(file) = file
+            && !file.is_file()
+        {
+            return Err(ConfigError::Missing(file.to_owned()));
+        }
+        let environment = Env::prefixed("ANTEROOM_").ignore(&NO_SETTINGS).split("__");
+        Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file_exact(file.unwrap_or(Path::new(SYSTEM_FILE))))
+            .merge(environment)
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .map_err(|error| ConfigError::Invalid(Box::new(error)))
+    }
+
+    /// The key ring's file.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        self.vault.key_file.clone().unwrap_or_else(|| self.data_dir.join("vault.key"))
+    }
+
+    /// The database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.data_dir.join("anteroom.db")
+    }
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

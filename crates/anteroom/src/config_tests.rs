@@ -1,0 +1,53 @@
+use std::fs;
+
+use super::*;
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("anteroom.toml");
+    fs::write(&file, text).unwrap();
+    Config::read(Some(&file), &Flags::default())
+}
+
+#[test]
+fn a_file_changes_what_it_names_and_leaves_the_rest() {
+    let config = read(
+        "listen = '127.0.0.1:0'\n[network]\npool = '10.99.0.0/24'\ngateway = '10.99.0.1'\n\
+         allow = [{ address = '192.168.3.4', protocol = 'tcp', port = 3128 }]\n[machines.limits]\npids = 99\n",
+    )
+    .unwrap();
+    let default = Config::default();
+    assert_eq!(config.listen.port(), 0);
+    assert_eq!(config.network.pool.to_string(), "10.99.0.0/24");
+    assert_eq!(config.network.guest_port, default.network.guest_port);
+    assert_eq!(config.network.allow[0].port, 3128);
+    assert_eq!(config.machines.limits, Limits { pids: 99, ..default.machines.limits });
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_names_that_there_are() {
+    for text in [
+        "lisen = 'x'\n",
+        "[network]\nname = 'x'\n",
+        "[machines.limits]\nmemory = 1\n",
+        "[machines.additions]\nca = []\n",
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains("unknown field") && error.contains("expected"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_flag_goes_before_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("anteroom.toml");
+    fs::write(&file, "listen = '127.0.0.1:1'\n").unwrap();
+    let flags = Flags { listen: Some(SocketAddr::from(([127, 0, 0, 1], 2))), ..Flags::default() };
+    assert_eq!(Config::read(Some(&file), &flags).unwrap().listen.port(), 2);
+}
+
+#[test]
+fn a_named_file_that_is_missing_is_an_error() {
+    let missing = Path::new("/nonexistent/anteroom.toml");
+    assert!(matches!(Config::read(Some(missing), &Flags::default()), Err(ConfigError::Missing(_))));
+}

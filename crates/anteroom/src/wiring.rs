@@ -1,0 +1,300 @@
+//! Makes the parts from the configuration: store, key ring, providers, driver settings. Each is a small function, so
+//! that every command takes what it needs and nothing else.
+
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anteroom_controller::{Catalogue, CatalogueError, DeadlineOverrides, Settings, ports::random};
+use anteroom_machines::{Additions, MachineFile};
+use anteroom_machines_sandbox as sandbox;
+use anteroom_protocol::{Secret, provider::Provider};
+use anteroom_store::{AddressPool, Placement, Store};
+use anteroom_store_sqlite::SqliteStore;
+use anteroom_vault::KeyRing;
+
+use crate::{
+    config::{self, Config},
+    edge::SystemEntropy,
+    embedded,
+    key_file::{self, KeyError, KeySource},
+};
+
+/// The first argument of the program when it becomes a machine's launcher.
+pub(crate) const LAUNCHER: &str = "sandbox-init";
+/// Names the host's name servers.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// Has the address that the page was served at last.
+const BOUND: &str = "listening";
+/// The guest agent's file name.
+const GUEST: &str = "anteroom-guest";
+
+/// Why the parts can't be put together.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WiringError {
+    /// A file that is needed can't be read.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What was said.
+        #[source]
+        source: io::Error,
+    },
+    /// Somebody else works on these data.
+    #[error("{} is locked: another `anteroom serve` or `anteroom vault` works on it; end that first", path.display())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// A provider's file does not parse.
+    #[error("the provider file {name}: {source}")]
+    ProviderFile {
+        /// Which.
+        name: String,
+        /// What is wrong where.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// A provider's file says what can't be.
+    #[error(transparent)]
+    Provider(#[from] CatalogueError),
+    /// The database can't be opened.
+    #[error(transparent)]
+    Database(#[from] anteroom_store_sqlite::OpenError),
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(#[from] anteroom_store::StoreError),
+    /// There is no key ring.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Credentials are stored, and none of the keys that open them is there.
+    #[error(
+        "{place} lacks the key {missing}, which {count} stored credentials are sealed under. Put that key back; without \
+         it they can't be opened, and their providers must be connected again"
+    )]
+    LostKey {
+        /// Where keys are looked for.
+        place: String,
+        /// The first that is missing.
+        missing: String,
+        /// How many credentials.
+        count: usize,
+    },
+    /// The network's values don't fit each other.
+    #[error("{0}")]
+    Network(String),
+}
+
+fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> WiringError + 'a {
+    move |source| WiringError::Io { action, path: path.to_owned(), source }
+}
+
+/// Makes the data directory, and holds its lock until it is dropped: the vault's key must not be rotated under a
+/// controller that seals with the old one.
+pub(crate) fn lock(config: &Config) -> Result<fs::File, WiringError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let directory = &config.data_dir;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed("making", directory))?;
+    let path = directory.join("lock");
+    let file = fs::File::create(&path).map_err(failed("making", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(WiringError::Locked { path }),
+        Err(fs::TryLockError::Error(source)) => Err(failed("locking", &path)(source)),
+    }
+}
+
+/// Keeps where the page is served, for `anteroom link`: the port may have been free to choose.
+pub(crate) fn note_bound_address(config: &Config, address: SocketAddr) -> Result<(), WiringError> {
+    let path = config.data_dir.join(BOUND);
+    fs::write(&path, address.to_string()).map_err(failed("writing", &path))
+}
+
+/// Where the page was served last; where it would be when it never was.
+pub(crate) fn bound_address(config: &Config) -> SocketAddr {
+    let noted = fs::read_to_string(config.data_dir.join(BOUND)).ok();
+    noted.and_then(|text| text.parse().ok()).unwrap_or(config.listen)
+}
+
+/// Opens the database, or makes it.
+pub(crate) async fn store(config: &Config) -> Result<Arc<SqliteStore>, WiringError> {
+    Ok(Arc::new(SqliteStore::open(&config.database()).await?))
+}
+
+/// Where the key ring comes from.
+pub(crate) fn key_source(config: &Config, environment: Option<Secret<String>>) -> KeySource {
+    match environment {
+        Some(text) => KeySource::Environment(text),
+        None => KeySource::File(config.key_file()),
+    }
+}
+
+/// The key ring; at the first start a new one. A ring that lacks a stored credential's key is refused: the new key
+/// would hide that the old one is lost.
+pub(crate) async fn key_ring(source: &KeySource, store: &dyn Store) -> Result<KeyRing, WiringError> {
+    let ring = source.read()?;
+    let stored = store.all_credentials().await?;
+    let known = |id: &anteroom_vault::KeyId| ring.as_ref().is_some_and(|ring| ring.ids().any(|known| known == id));
+    let lost: Vec<_> = stored.iter().map(|row| row.sealed.key_id()).filter(|id| !known(id)).collect();
+    if let Some(missing) = lost.first() {
+        let place = match source {
+            KeySource::Environment(_) => "the environment's key ring".to_owned(),
+            KeySource::File(path) => path.display().to_string(),
+        };
+        return Err(WiringError::LostKey { place, missing: missing.to_string(), count: lost.len() });
+    }
+    match ring {
+        Some(ring) => Ok(ring),
+        None => {
+            let ring = KeyRing::new(key_file::new_key(random(&SystemEntropy)));
+            source.replace(&ring)?;
+            tracing::info!(key = %ring.current().id(), "the vault's key is made; keep a copy of its file");
+            Ok(ring)
+        }
+    }
+}
+
+/// The built-in providers and those of `providers_dir`.
+pub(crate) fn catalogue(config: &Config) -> Result<Catalogue, WiringError> {
+    let mut files: Vec<_> = embedded::providers().collect();
+    if let Some(directory) = &config.providers_dir {
+        for entry in fs::read_dir(directory).map_err(failed("listing", directory))? {
+            let path = entry.map_err(failed("listing", directory))?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let text = fs::read_to_string(&path).map_err(failed("reading", &path))?;
+                files.push((path.display().to_string(), text));
+            }
+        }
+    }
+    let parse = |(name, text): (String, String)| {
+        toml::from_str::<Provider>(&text).map_err(|source| WiringError::ProviderFile { name, source: Box::new(source) })
+    };
+    Ok(Catalogue::new(files.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?)?)
+}
+
+/// The controller's settings, once the guest's listener has its address.
+pub(crate) fn settings(config: &Config, driver: &str, guest_url: String) -> Result<Settings, WiringError> {
+    Ok(Settings {
+        owner_name: config.owner_name.clone(),
+        placement: Placement { driver: driver.to_owned(), pool: address_pool(config)? },
+        guest_url,
+        desktop: config.desktop,
+        limits: config.machines.limits,
+        additions: additions(&config.machines.additions)?,
+        deadlines: deadlines(config.deadlines),
+    })
+}
+
+fn deadlines(set: config::Deadlines) -> DeadlineOverrides {
+    DeadlineOverrides {
+        offer_ms: set.offer_ms,
+        machine_ms: set.machine_ms,
+        agent_ms: set.agent_ms,
+        answer_ms: set.answer_ms,
+        sign_in_ms: set.sign_in_ms,
+        saving_ms: set.saving_ms,
+    }
+}
+
+/// All addresses of the pool behind the gateway's, but the broadcast one.
+fn address_pool(config: &Config) -> Result<AddressPool, WiringError> {
+    let network = &config.network;
+    let outside = || WiringError::Network("network.gateway must be an address of network.pool".to_owned());
+    let offset = network.pool.offset(network.gateway).ok_or_else(outside)?;
+    let size = (1..=u32::MAX)
+        .take_while(|step| network.pool.offset(add(network.gateway, *step)).is_some_and(|at| at > offset))
+        .last()
+        .unwrap_or(0);
+    if size < 2 {
+        return Err(WiringError::Network("network.pool has no address behind network.gateway".to_owned()));
+    }
+    Ok(AddressPool {
+        first: add(network.gateway, 1),
+        last: add(network.gateway, size - 1),
+        max_machines: config.machines.max,
+        max_machines_per_owner: config.machines.per_owner,
+    })
+}
+
+fn add(address: Ipv4Addr, step: u32) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(address).wrapping_add(step))
+}
+
+fn additions(set: &config::Additions) -> Result<Additions, WiringError> {
+    let read = |path: &PathBuf| fs::read_to_string(path).map_err(failed("reading", path));
+    let file = |added: &config::AddedFile| {
+        Ok(MachineFile { path: added.path.clone(), contents: read(&added.from)?, mode: added.mode })
+    };
+    let mut environment: Vec<_> = set.upstream_proxy.iter().flat_map(|url| proxy_environment(url)).collect();
+    environment.extend(set.environment.clone());
+    Ok(Additions {
+        files: set.files.iter().map(file).collect::<Result<_, WiringError>>()?,
+        ca_certificates: set.ca_certificates.iter().map(read).collect::<Result<_, _>>()?,
+        hosts: set.hosts.clone(),
+        environment,
+    })
+}
+
+/// Some programs read the upper-case names, some the lower-case ones.
+fn proxy_environment(url: &str) -> Vec<(String, String)> {
+    let both = |name: &str, value: &str| [(name.to_owned(), value.to_owned()), (name.to_lowercase(), value.to_owned())];
+    [("HTTPS_PROXY", url), ("HTTP_PROXY", url), ("NO_PROXY", "localhost,127.0.0.1,::1")]
+        .into_iter()
+        .flat_map(|(name, value)| both(name, value))
+        .collect()
+}
+
+/// What the sandbox driver needs.
+pub(crate) fn sandbox(config: &Config) -> Result<sandbox::Config, WiringError> {
+    let this = std::env::current_exe().map_err(failed("finding", Path::new("this program")))?;
+    let agent = config.guest_binary.clone().unwrap_or_else(|| this.with_file_name(GUEST));
+    let image = image(config)?;
+    for path in [&agent, &image] {
+        fs::metadata(path).map_err(failed("looking for", path))?;
+    }
+    Ok(sandbox::Config {
+        instance: config.network.instance.clone(),
+        device_prefix: config.network.device_prefix.clone(),
+        image,
+        agent,
+        launcher: (this, vec![LAUNCHER.into()]),
+        run_dir: config.machines.run_dir.clone(),
+        first_uid: config.machines.first_uid,
+        network: sandbox::NetworkPolicy {
+            pool: config.network.pool,
+            gateway: config.network.gateway,
+            guest_port: config.network.guest_port,
+            resolvers: config.network.resolvers.clone().map_or_else(host_resolvers, Ok)?,
+            allow: config.network.allow.clone(),
+        },
+    })
+}
+
+fn image(config: &Config) -> Result<PathBuf, WiringError> {
+    config.image.clone().ok_or_else(|| WiringError::Network("image: no guest image is set".to_owned()))
+}
+
+/// The host's name servers that a machine can reach too; one on the host's own loopback is not.
+fn host_resolvers() -> Result<Vec<Ipv4Addr>, WiringError> {
+    let path = Path::new(RESOLV_CONF);
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(resolvers_in(&text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(failed("reading", path)(error)),
+    }
+}
+
+fn resolvers_in(text: &str) -> Vec<Ipv4Addr> {
+    let named = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+    named.filter_map(|rest| rest.trim().parse().ok()).filter(|address: &Ipv4Addr| !address.is_loopback()).collect()
+}
+
+#[cfg(test)]
+#[path = "wiring_tests.rs"]
+mod tests;

@@ -1,0 +1,57 @@
+//! Who a person is: links that work once, cookies and tokens that work until they expire. The store has digests only.
+
+use anteroom_protocol::UserId;
+use anteroom_store::AccessRow;
+
+use crate::{Controller, Error, Ports, Token, ports::random};
+
+/// How long a link may lie in a terminal before somebody opens it.
+pub const LINK_LIFETIME_MS: i64 = 60 * 60 * 1000;
+/// How long a browser or a program stays signed in.
+pub const COOKIE_LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+impl Ports {
+    /// A token for a link that signs the owner's browser in, once.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn new_link(&self) -> Result<Token, Error> {
+        self.give_access(self.owner().await?, LINK_LIFETIME_MS, true).await
+    }
+
+    /// A token that a program of the owner's sends as bearer.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn new_program_token(&self) -> Result<Token, Error> {
+        self.give_access(self.owner().await?, COOKIE_LIFETIME_MS, false).await
+    }
+
+    /// The owner of this installation.
+    async fn owner(&self) -> Result<UserId, Error> {
+        let candidate = UserId::from_random(random(&*self.entropy));
+        Ok(self.store.owner(&candidate, self.clock.now()).await?)
+    }
+
+    async fn give_access(&self, user: UserId, lifetime_ms: i64, once: bool) -> Result<Token, Error> {
+        let token = Token::new(&*self.entropy);
+        let expires_at = self.clock.now().plus_ms(lifetime_ms);
+        self.store.put_access(&AccessRow { digest: token.digest(), user, expires_at, once }).await?;
+        Ok(token)
+    }
+}
+
+impl Controller {
+    /// Uses a link up; returns the value of the browser's cookie, or `None` when the link opens nothing (any more).
+    pub(crate) async fn use_link(&self, link: &Token) -> Result<Option<Token>, Error> {
+        match self.store.use_link(&link.digest(), self.now()).await? {
+            Some(user) => self.ports().give_access(user, COOKIE_LIFETIME_MS, false).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Who a cookie or token stands for.
+    pub(crate) async fn person(&self, token: &Token) -> Result<Option<UserId>, Error> {
+        Ok(self.store.user_by_access(&token.digest(), self.now()).await?)
+    }
+}

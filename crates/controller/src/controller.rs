@@ -1,0 +1,217 @@
+//! The heart of every use case: load a session, have it decide, commit, wake who waits.
+
+use std::sync::Arc;
+
+use anteroom_protocol::{SessionId, UnixMillis, UserId};
+use anteroom_session::{Change, Decision, Input, Refusal, Session, Write};
+use anteroom_store::{CommitError, Extras, Store, Stored};
+use anteroom_vault::KeyRing;
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    Catalogue, Error, Settings,
+    error::Noun,
+    ports::{Clock, Entropy},
+    timer::Timer,
+    wake::{Waiter, Wakers},
+};
+
+/// How often a decision is made again because somebody else was first. Writers of one session are its page, its guest,
+/// the reconciler and the timer; each retry means that one of them got on.
+pub(crate) const MAX_CONFLICTS: u32 = 32;
+
+/// What the program fills in.
+#[derive(Clone)]
+pub struct Ports {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Whose call it is, and so which sessions it may touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A person: their own sessions.
+    Person(UserId),
+    /// A machine: the session that it serves.
+    Machine(SessionId),
+    /// Reconciler and timer: all.
+    Controller,
+}
+
+impl Caller {
+    fn may_touch(&self, session: &Session) -> bool {
+        match self {
+            Self::Person(user) => session.owner == *user,
+            Self::Machine(served) => session.id == *served,
+            Self::Controller => true,
+        }
+    }
+}
+
+/// The use cases, on top of the ports.
+pub struct Controller {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) ring: KeyRing,
+    pub(crate) settings: Settings,
+    pub(crate) timer: Timer,
+    wakers: Wakers,
+    /// Grows with each commit that wants something of a machine.
+    machines_wanted: watch::Sender<u64>,
+    closing: watch::Sender<bool>,
+}
+
+/// A session as it is after an input, and what the input wrote.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) session: Session,
+    pub(crate) writes: Vec<Write>,
+}
+
+impl Controller {
+    /// Puts the use cases together. Nothing happens yet.
+    #[must_use]
+    pub fn new(ports: Ports, catalogue: Catalogue, ring: KeyRing, settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            store: ports.store,
+            clock: ports.clock,
+            entropy: ports.entropy,
+            catalogue,
+            ring,
+            settings,
+            timer: Timer::default(),
+            wakers: Wakers::default(),
+            machines_wanted: watch::Sender::new(0),
+            closing: watch::Sender::new(false),
+        })
+    }
+
+    /// Ends all long polls and event streams, so that a graceful shutdown does not wait for them.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn store_answers(&self) -> Result<(), Error> {
+        self.store.machines().await?;
+        Ok(())
+    }
+
+    pub(crate) fn ports(&self) -> Ports {
+        Ports { store: self.store.clone(), clock: self.clock.clone(), entropy: self.entropy.clone() }
+    }
+
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    pub(crate) fn waiter(&self, session: &SessionId) -> Waiter {
+        self.wakers.waiter(session, self.closing.subscribe())
+    }
+
+    pub(crate) fn machines_wanted(&self) -> watch::Receiver<u64> {
+        self.machines_wanted.subscribe()
+    }
+
+    /// The session, if the caller may touch it.
+    pub(crate) async fn load(&self, caller: &Caller, id: &SessionId) -> Result<Stored, Error> {
+        let stored = self.store.session(id).await?;
+        stored.filter(|stored| caller.may_touch(&stored.session)).ok_or(Error::NotFound(Noun::Session))
+    }
+
+    /// Has the session decide on an input, and commits what it decides; decides again when somebody else was first.
+    pub(crate) async fn decide(&self, caller: &Caller, id: &SessionId, input: Input) -> Result<Decided, Error> {
+        for _ in 0..MAX_CONFLICTS {
+            let stored = self.load(caller, id).await?;
+            match self.commit(&stored, input.clone(), Extras::default()).await {
+                Ok(decided) => return Ok(decided),
+                Err(Uncommitted::Conflict) => {}
+                Err(Uncommitted::Error(error)) => return Err(error),
+            }
+        }
+        Err(Error::Busy(MAX_CONFLICTS))
+    }
+
+    /// One try of [`Self::decide`] on a session that was loaded.
+    pub(crate) async fn commit(&self, stored: &Stored, input: Input, extras: Extras) -> Result<Decided, Uncommitted> {
+        let change = match stored.session.handle(input, self.now())? {
+            Decision::Same => return Ok(Decided { session: stored.session.clone(), writes: Vec::new() }),
+            Decision::Changed(change) => *change,
+        };
+        self.store.commit(stored.version, &change, self.placed(&change, extras)).await?;
+        self.committed(&change.session, &change.writes);
+        Ok(Decided { session: change.session, writes: change.writes })
+    }
+
+    /// Extras with a placement, when the change plans a machine.
+    pub(crate) fn placed(&self, change: &Change, extras: Extras) -> Extras {
+        let plans = change.writes.iter().any(|write| matches!(write, Write::PlanMachine(_)));
+        Extras { placement: plans.then(|| self.settings.placement.clone()), ..extras }
+    }
+
+    /// After a commit: wakes who waits for the session, for its deadline, or for a machine's row.
+    pub(crate) fn committed(&self, session: &Session, writes: &[Write]) {
+        self.timer.set(&session.id, session.deadline());
+        self.wakers.wake(&session.id);
+        let wants = |write: &Write| matches!(write, Write::PlanMachine(_) | Write::RetireMachine(_));
+        if writes.iter().any(wants) {
+            self.machines_wanted.send_modify(|version| *version += 1);
+        }
+    }
+
+    /// After the controller was away: no deadline of machine or agent counts the time in which nobody could have met
+    /// it. Call it once, before anything else runs.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn resume(&self) -> Result<(), Error> {
+        for stored in self.store.live_sessions().await? {
+            match self.decide(&Caller::Controller, &stored.session.id, Input::Resumed).await {
+                Ok(_) | Err(Error::Refused(Refusal::Ended(_))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The deadline of a long poll that starts now.
+    pub(crate) fn poll_deadline(wait: std::time::Duration) -> Instant {
+        Instant::now() + wait
+    }
+}
+
+/// Why one try did not commit.
+#[derive(Debug)]
+pub(crate) enum Uncommitted {
+    /// Somebody else was first: load again and decide again.
+    Conflict,
+    /// It won't get better by trying again.
+    Error(Error),
+}
+
+impl From<Refusal> for Uncommitted {
+    fn from(refusal: Refusal) -> Self {
+        Self::Error(refusal.into())
+    }
+}
+
+impl From<CommitError> for Uncommitted {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict(_) | CommitError::CredentialConflict(_) => Self::Conflict,
+            // Only the creation of a session brings a key, and it looks at this error itself.
+            CommitError::Repeated(_) => Self::Error(Error::KeyReused),
+            CommitError::NoCapacity => Self::Error(Error::NoCapacity),
+            CommitError::Store(error) => Self::Error(error.into()),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Why a use case did not do what it was asked. How each becomes HTTP stands in `http::problems`.
+
+use anteroom_protocol::{ProviderId, signaling::InvalidSignal};
+use anteroom_session::Refusal;
+use anteroom_store::StoreError;
+
+/// What can be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noun {
+    /// A session.
+    Session,
+    /// A credential.
+    Credential,
+    /// An address of the API, or a file of the page.
+    Address,
+}
+
+/// Why a use case did not do what it was asked. Nothing is changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is none, or it is somebody else's: nobody learns which.
+    #[error("there is no such {0:?} of yours")]
+    NotFound(Noun),
+    /// The session does not take this.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A signaling object that can't be one.
+    #[error("{field}: {problem}")]
+    Signal {
+        /// Its path in the request.
+        field: String,
+        /// What is wrong.
+        #[source]
+        problem: InvalidSignal,
+    },
+    /// A value of the request that can't be taken.
+    #[error("{field}: {problem}")]
+    Invalid {
+        /// Its path in the request.
+        field: String,
+        /// What is wrong with it, and what is taken.
+        problem: String,
+    },
+    /// No file describes this provider.
+    #[error("there is no provider {0}")]
+    UnknownProvider(ProviderId),
+    /// The idempotency key belongs to another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// No address or no place for another machine.
+    #[error("there is no place for another machine")]
+    NoCapacity,
+    /// What the CLI left is not worth keeping; the session has ended by it.
+    #[error("the credential is refused: {0}")]
+    CredentialRefused(String),
+    /// Others changed the session each time that this was decided.
+    #[error("the session was changed {0} times while this was decided")]
+    Busy(u32),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,142 @@
+//! The guest's use cases: what it is for, and what it reports.
+
+use anteroom_protocol::{
+    SessionId,
+    guest::{Assignment, Report, Reports},
+    limits,
+};
+use anteroom_session::{Input, Refusal};
+
+use crate::{Caller, Controller, Error, Token};
+
+impl Controller {
+    /// The session of the machine with this token; `None` when the token opens nothing (any more).
+    pub(crate) async fn machine_session(&self, token: &Token) -> Result<Option<SessionId>, Error> {
+        Ok(self.store.machine_by_token(&token.digest()).await?.map(|row| row.session))
+    }
+
+    /// What the machine is for. Asking is the agent's first word.
+    ///
+    /// # Errors
+    /// The session has ended.
+    pub(crate) async fn assignment(&self, id: &SessionId) -> Result<Assignment, Error> {
+        let session = self.decide(&Caller::Machine(id.clone()), id, Input::AgentSpoke).await?.session;
+        let provider =
+            self.catalogue.get(&session.provider).ok_or_else(|| Error::UnknownProvider(session.provider.clone()))?;
+        Ok(Assignment {
+            session_id: session.id,
+            desktop: self.settings.desktop,
+            login: provider.login.clone(),
+            credential: provider.credential.clone(),
+        })
+    }
+
+    /// Takes the agent's reports in their order. What ends the session ends the request as well.
+    ///
+    /// # Errors
+    /// A report that can't be one, or that can't be now; those before it are taken.
+    pub(crate) async fn reports(&self, id: &SessionId, reports: Reports) -> Result<(), Error> {
+        let session = self.load(&Caller::Machine(id.clone()), id).await?.session;
+        let hosts = self.catalogue.get(&session.provider).map_or(&[][..], |provider| &provider.login.url_hosts);
+        check(&reports, hosts)?;
+        let mut ended_here = false;
+        for report in reports.reports {
+            match self.decide(&Caller::Machine(id.clone()), id, Input::Report(report)).await {
+                Ok(decided) => ended_here |= decided.session.end().is_some(),
+                Err(Error::Refused(Refusal::Ended(_))) if ended_here => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks all of them before any is taken.
+fn check(reports: &Reports, hosts: &[String]) -> Result<(), Error> {
+    let count = reports.reports.len();
+    if count > limits::MAX_REPORTS_PER_REQUEST {
+        let problem = format!("has {count} reports; at most {} are taken", limits::MAX_REPORTS_PER_REQUEST);
+        return Err(Error::Invalid { field: "reports".to_owned(), problem });
+    }
+    for (index, report) in reports.reports.iter().enumerate() {
+        check_one(report, hosts)
+            .map_err(|(field, problem)| Error::Invalid { field: format!("reports[{index}].{field}"), problem })?;
+    }
+    Ok(())
+}
+
+fn check_one(report: &Report, hosts: &[String]) -> Result<(), (&'static str, String)> {
+    match report {
+        Report::DesktopFailed { detail }
+        | Report::CliNotStarted { detail }
+        | Report::CliExited { detail, .. }
+        | Report::CredentialMissing { detail } => check_detail(detail).map_err(|problem| ("detail", problem)),
+        Report::UrlFound { url, .. } => check_url(url, hosts).map_err(|problem| ("url", problem)),
+        Report::DesktopReady | Report::BrowserReady | Report::CliStarted | Report::UrlOpened => Ok(()),
+    }
+}
+
+fn check_detail(detail: &str) -> Result<(), String> {
+    if detail.len() > limits::MAX_DETAIL_BYTES {
+        Err(format!("has {} bytes; at most {} are taken", detail.len(), limits::MAX_DETAIL_BYTES))
+    } else {
+        Ok(())
+    }
+}
+
+/// The page shows the URL to a person, who trusts it: a machine that was taken over must not choose the host.
+fn check_url(url: &str, hosts: &[String]) -> Result<(), String> {
+    if url.len() > limits::MAX_URL_BYTES {
+        return Err(format!("has {} bytes; at most {} are taken", url.len(), limits::MAX_URL_BYTES));
+    }
+    match host_of(url) {
+        Some(host) if hosts.iter().any(|known| is_host(&host, known)) => Ok(()),
+        Some(_) => Err("names a host that is none of the provider's login.url_hosts".to_owned()),
+        None => Err("must be an https URL without user, control characters and spaces".to_owned()),
+    }
+}
+
+fn host_of(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://")?;
+    let plain = !url.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\');
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _port)| host);
+    (plain && !host.is_empty() && !authority.contains('@')).then(|| host.to_ascii_lowercase())
+}
+
+/// `.example.com` takes subdomains too.
+fn is_host(host: &str, known: &str) -> bool {
+    match known.strip_prefix('.') {
+        Some(domain) => host == domain || host.ends_with(known),
+        None => host == known,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_urls_of_the_providers_hosts_are_shown() {
+        let hosts = ["auth.example".to_owned(), ".sub.example".to_owned()];
+        for good in
+            ["https://auth.example/x?y#z", "https://AUTH.example:443/", "https://a.sub.example", "https://sub.example/"]
+        {
+            assert_eq!(check_url(good, &hosts), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://auth.example/",
+            "https://evil.example/",
+            "https://auth.example@evil.example/",
+            "https://evil.example\\@auth.example/",
+            "https://auth.example.evil.example/",
+            "https://notsub.example/",
+            "https:///x",
+            "javascript:alert(1)",
+            "https://auth.example/\n",
+        ] {
+            assert!(check_url(bad, &hosts).is_err(), "{bad}");
+        }
+        assert!(check_url(&format!("https://auth.example/{}", "x".repeat(limits::MAX_URL_BYTES)), &hosts).is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! A session's events as a stream (server-sent events, HTML Living Standard 9.2). Each has its number as id, so that a
+//! reader goes on after a break where it was.
+
+use std::{sync::Arc, time::Duration};
+
+use anteroom_protocol::session::SessionEvent;
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::{Stream, StreamExt as _, stream};
+use serde::Deserialize;
+
+use super::{
+    extract::{InSession, Params},
+    gate::Person,
+    openapi::Problems,
+    problems::Answer,
+};
+use crate::{Controller, poll::Follower};
+
+/// Proxies in front commonly cut a silent stream after 30 or 60 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Where to go on.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AfterEvent {
+    /// The last event that the reader has; the header Last-Event-ID goes before it.
+    #[param(required = false)]
+    #[serde(default)]
+    after: u32,
+}
+
+/// The session's events from the first, or from the one after Last-Event-ID. The stream ends when the session has
+/// ended and its machine is gone; 204 says that there will be no more, so that a reader does not come again.
+#[utoipa::path(
+    get, path = "/api/session/{id}/events", tag = "person",
+    params(("id" = String, Path), AfterEvent, ("Last-Event-ID" = Option<u32>, Header)),
+    responses(
+        (status = 200, description = "The events.", body = SessionEvent, content_type = "text/event-stream"),
+        (status = 204, description = "There will be no more events."),
+        Problems,
+    )
+)]
+pub(crate) async fn follow(
+    State(controller): State<Arc<Controller>>,
+    Person(user): Person,
+    InSession(id): InSession,
+    Params(of): Params<AfterEvent>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let follower = controller.follow(&user, &id, last_event(&headers).unwrap_or(of.after)).await?;
+    if follower.is_at_the_end().await? {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok(Sse::new(events(follower)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+}
+
+/// A header that is no number comes from another stream: the reader starts anew.
+fn last_event(headers: &HeaderMap) -> Option<u32> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
+fn events(follower: Follower) -> impl Stream<Item = Result<Event, axum::Error>> {
+    let read = stream::unfold(follower, |mut follower| async move {
+        match follower.next().await {
+            Ok(events) if events.is_empty() => None,
+            Ok(events) => Some((events, follower)),
+            // The reader comes again with the last id that it has seen.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "an event stream breaks off");
+                None
+            }
+        }
+    });
+    read.flat_map(|events| stream::iter(events.into_iter().map(|event| encoded(&event))))
+}
+
+fn encoded(event: &SessionEvent) -> Result<Event, axum::Error> {
+    Event::default().id(event.id.to_string()).json_data(event)
+}

@@ -1,0 +1,207 @@
+//! Who may come in. A person brings the owner's cookie or a token, a machine its own token; without one nothing but
+//! `/healthz` answers. A link (`/?token=...`) is used up here, once, and becomes a cookie.
+//!
+//! Two more doors that other sites' pages must not pass: the Host header must name this server (DNS rebinding), and a
+//! call that changes something must come from this page (its Origin).
+
+use std::collections::BTreeSet;
+
+use anteroom_protocol::{SessionId, UserId};
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    Edge, page,
+    problems::{self, Answer, Failure},
+};
+use crate::{COOKIE_LIFETIME_MS, Token, error::Noun};
+
+/// The cookie's name. A cookie belongs to a host, whatever the port.
+const COOKIE: &str = "anteroom";
+
+/// The names (with port, as in the Host header) under which a listener may be called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hosts(BTreeSet<String>);
+
+impl Hosts {
+    /// Takes `host:port`, or a host alone for the scheme's own port.
+    #[must_use]
+    pub fn new(hosts: impl IntoIterator<Item = String>) -> Self {
+        Self(hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect())
+    }
+
+    fn have(&self, host: &str) -> bool {
+        self.0.contains(&host.to_ascii_lowercase())
+    }
+}
+
+/// The person who calls.
+pub(crate) struct Person(pub(crate) UserId);
+
+/// The session whose machine calls.
+pub(crate) struct Machine(SessionId);
+
+impl Machine {
+    /// The session in the path, if it is the machine's own: it learns of no other.
+    pub(crate) fn only(self, named: &SessionId) -> Answer<SessionId> {
+        if self.0 == *named { Ok(self.0) } else { Err(problems::missing(Noun::Session)) }
+    }
+
+    /// Its own session, for calls that name none.
+    pub(crate) fn own(self) -> SessionId {
+        self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Person {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Answer<Self> {
+        parts.extensions.get::<UserId>().cloned().map(Self).ok_or_else(problems::no_access)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Machine {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Answer<Self> {
+        parts.extensions.get::<SessionId>().cloned().map(Self).ok_or_else(problems::no_access)
+    }
+}
+
+/// The person's door.
+pub(crate) async fn person(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+    match let_person_in(&edge, &mut request).await {
+        Ok(None) => next.run(request).await,
+        Ok(Some(instead)) => instead,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn let_person_in(edge: &Edge, request: &mut Request) -> Answer<Option<Response>> {
+    let host = named_host(edge, request)?;
+    let person = match presented(request.headers()) {
+        Some((token, how)) => edge.controller.person(&token).await?.map(|user| (user, how)),
+        None => None,
+    };
+    if let Some(link) = link(request.method(), request.uri()) {
+        return open_link(edge, link, person.is_some()).await.map(Some);
+    }
+    let Some((user, how)) = person else {
+        return if page::is_api(request.uri().path()) {
+            Err(problems::no_access())
+        } else {
+            Ok(Some(page::no_access(page::NoAccess::NoCookie)))
+        };
+    };
+    if !request.method().is_safe() && !comes_from_here(request.headers(), &host, how) {
+        return Err(problems::foreign_origin());
+    }
+    request.extensions_mut().insert(user);
+    Ok(None)
+}
+
+/// The machine's door.
+pub(crate) async fn machine(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+    match let_machine_in(&edge, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn let_machine_in(edge: &Edge, request: &mut Request) -> Answer<()> {
+    named_host(edge, request)?;
+    let token = bearer(request.headers()).ok_or_else(problems::no_access)?;
+    let session = edge.controller.machine_session(&token).await?.ok_or_else(problems::no_access)?;
+    request.extensions_mut().insert(session);
+    Ok(())
+}
+
+fn named_host(edge: &Edge, request: &Request) -> Answer<String> {
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if edge.hosts.have(host) { Ok(host.to_owned()) } else { Err(problems::foreign_host()) }
+}
+
+/// How a person showed who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// The browser sends it by itself, also for pages of other sites.
+    Cookie,
+    /// Only who knows the token can send it.
+    Bearer,
+}
+
+fn presented(headers: &HeaderMap) -> Option<(Token, How)> {
+    bearer(headers).map(|token| (token, How::Bearer)).or_else(|| cookie(headers).map(|token| (token, How::Cookie)))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<Token> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Token::received(token.trim())).flatten()
+}
+
+fn cookie(headers: &HeaderMap) -> Option<Token> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).and_then(|(_, value)| Token::received(value))
+}
+
+/// A browser sends Origin with everything that changes something; a program with a token need not.
+fn comes_from_here(headers: &HeaderMap, host: &str, how: How) -> bool {
+    match headers.get(header::ORIGIN) {
+        Some(origin) => origin.to_str().is_ok_and(|origin| {
+            let named = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+            named.is_some_and(|named| named.eq_ignore_ascii_case(host))
+        }),
+        None => how == How::Bearer,
+    }
+}
+
+/// The token of `GET /?token=...`; the outer `None` says that this is another request.
+fn link(method: &Method, uri: &Uri) -> Option<Option<Token>> {
+    if *method != Method::GET || uri.path() != "/" {
+        return None;
+    }
+    let value = uri.query()?.split('&').find_map(|pair| pair.strip_prefix("token="))?;
+    Some(Token::received(value))
+}
+
+/// The token leaves the address bar at once: the answer is a redirection.
+async fn open_link(edge: &Edge, link: Option<Token>, signed_in: bool) -> Answer<Response> {
+    let cookie = match link {
+        Some(link) => edge.controller.use_link(&link).await?,
+        None => None,
+    };
+    Ok(match cookie {
+        Some(cookie) => {
+            let mut response = to_page();
+            response.headers_mut().insert(header::SET_COOKIE, set_cookie(&cookie));
+            response
+        }
+        // The same link opened again by a browser that it has signed in before.
+        None if signed_in => to_page(),
+        None => page::no_access(page::NoAccess::UsedLink),
+    })
+}
+
+fn to_page() -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static("/"))]).into_response()
+}
+
+fn set_cookie(cookie: &Token) -> HeaderValue {
+    let value = cookie.expose();
+    let age = COOKIE_LIFETIME_MS / 1000;
+    let mut line = HeaderValue::try_from(format!("{COOKIE}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict"))
+        .expect("a token has no character that a header can't have");
+    line.set_sensitive(true);
+    line
+}
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

@@ -1,0 +1,144 @@
+//! The guest's calls, on the guest's listener. A machine's token opens its own session's calls and nothing else; when
+//! its session ends, the token opens nothing any more.
+
+use std::sync::Arc;
+
+use anteroom_protocol::{
+    Epoch,
+    guest::{Assignment, CapturedCredential, Reports},
+    signaling::{AnswerWithCandidates, CandidateLog, CandidatesInEpoch, OfferInEpoch, Side},
+};
+use axum::{Json as Body, extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
+
+use super::{
+    extract::{InSession, Json, Params},
+    gate::Machine,
+    negotiate::{AfterCandidate, polled},
+    openapi::Problems,
+    problems::Answer,
+};
+use crate::{
+    Caller, Controller,
+    poll::{LogPosition, clamped},
+    signaling::AnswerStored,
+};
+
+type Use = State<Arc<Controller>>;
+
+/// What the machine is for. Asking is the agent's first word.
+#[utoipa::path(get, path = "/api/guest/assignment", tag = "guest", responses((status = 200, description = "What the machine is for.", body = Assignment), Problems))]
+pub(crate) async fn assignment(State(controller): Use, machine: Machine) -> Answer<Body<Assignment>> {
+    Ok(Body(controller.assignment(&machine.own()).await?))
+}
+
+/// What happened in the machine, in order. Each may be repeated.
+#[utoipa::path(
+    post, path = "/api/guest/reports", tag = "guest", request_body = Reports,
+    responses((status = 204, description = "Taken."), Problems)
+)]
+pub(crate) async fn reports(
+    State(controller): Use,
+    machine: Machine,
+    Json(reports): Json<Reports>,
+) -> Answer<StatusCode> {
+    controller.reports(&machine.own(), reports).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The credential's files. 204 means that the vault has them durably.
+#[utoipa::path(
+    post, path = "/api/guest/credential", tag = "guest", request_body = CapturedCredential,
+    responses((status = 204, description = "The vault has it durably."), Problems)
+)]
+pub(crate) async fn credential(
+    State(controller): Use,
+    machine: Machine,
+    Json(captured): Json<CapturedCredential>,
+) -> Answer<StatusCode> {
+    controller.capture(&machine.own(), captured).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// After which epoch, and how long to wait.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AfterEpoch {
+    /// The newest epoch that the guest has seen; 0 when it has seen none.
+    #[param(required = false)]
+    #[serde(default = "no_epoch")]
+    after: Epoch,
+    /// Seconds, at most 25; 0 when it is left out.
+    wait: Option<u64>,
+}
+
+fn no_epoch() -> Epoch {
+    Epoch::NONE
+}
+
+/// The newest offer, once its epoch is above `after`.
+#[utoipa::path(
+    get, path = "/api/webrtc/session/{id}/offer", tag = "guest", params(("id" = String, Path), AfterEpoch),
+    responses((status = 200, description = "The offer.", body = OfferInEpoch), (status = 204, description = "Not yet."), Problems)
+)]
+pub(crate) async fn get_offer(
+    State(controller): Use,
+    machine: Machine,
+    InSession(named): InSession,
+    Params(of): Params<AfterEpoch>,
+) -> Answer<Response> {
+    let id = machine.only(&named)?;
+    Ok(polled(controller.next_offer(&id, of.after, clamped(of.wait)).await?))
+}
+
+/// The answer to the current epoch's offer. 200 for the same answer again; 409 for a stale one, and for another one.
+#[utoipa::path(
+    post, path = "/api/webrtc/session/{id}/answer", tag = "guest", params(("id" = String, Path)),
+    request_body = AnswerWithCandidates,
+    responses((status = 201, description = "Stored."), (status = 200, description = "It was stored before."), Problems)
+)]
+pub(crate) async fn post_answer(
+    State(controller): Use,
+    machine: Machine,
+    InSession(named): InSession,
+    Json(answer): Json<AnswerWithCandidates>,
+) -> Answer<StatusCode> {
+    let id = machine.only(&named)?;
+    Ok(match controller.answer(&id, answer).await? {
+        AnswerStored::First => StatusCode::CREATED,
+        AnswerStored::Again => StatusCode::OK,
+    })
+}
+
+/// The guest's candidates. Returns those that were new, with their sequence numbers.
+#[utoipa::path(
+    post, path = "/api/webrtc/session/{id}/candidate", tag = "guest", params(("id" = String, Path)),
+    request_body = CandidatesInEpoch, responses((status = 200, description = "The piece.", body = CandidateLog), Problems)
+)]
+pub(crate) async fn post_vm_candidates(
+    State(controller): Use,
+    machine: Machine,
+    InSession(named): InSession,
+    Json(candidates): Json<CandidatesInEpoch>,
+) -> Answer<Body<CandidateLog>> {
+    let id = machine.only(&named)?;
+    Ok(Body(controller.vm_candidates(&id, candidates).await?))
+}
+
+/// A piece of the page's candidate log.
+#[utoipa::path(
+    get, path = "/api/webrtc/session/{id}/candidates/browser", tag = "guest",
+    params(("id" = String, Path), AfterCandidate),
+    responses((status = 200, description = "The piece.", body = CandidateLog), (status = 204, description = "Not yet."), Problems)
+)]
+pub(crate) async fn get_browser_candidates(
+    State(controller): Use,
+    machine: Machine,
+    InSession(named): InSession,
+    Params(of): Params<AfterCandidate>,
+) -> Answer<Response> {
+    let id = machine.only(&named)?;
+    let at = LogPosition { epoch: of.epoch, side: Side::Browser, after: of.after };
+    Ok(polled(controller.more_candidates(&Caller::Machine(id.clone()), &id, at, clamped(of.wait)).await?))
+}

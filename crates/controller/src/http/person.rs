@@ -1,0 +1,122 @@
+//! The person's calls but the negotiation's.
+
+use std::sync::Arc;
+
+use anteroom_protocol::session::SessionView;
+use axum::{
+    Json as Body,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+
+use super::{
+    extract::{InSession, Json, OfCredential, Params},
+    gate::Person,
+    openapi::Problems,
+    problems::{Answer, missing},
+    views::{Credentials, IceServers, Me, Providers, User},
+};
+use crate::{Controller, SignInStarted, StartSignIn, error::Noun};
+
+type Use = State<Arc<Controller>>;
+
+/// Who is signed in.
+#[utoipa::path(get, path = "/api/me", tag = "person", responses((status = 200, description = "Who is signed in.", body = Me), Problems))]
+pub(crate) async fn me(State(controller): Use, Person(user): Person) -> Body<Me> {
+    Body(Me { user: User { id: user, name: controller.settings.owner_name.clone() } })
+}
+
+/// What can be connected, what is, and what is being.
+#[utoipa::path(get, path = "/api/providers", tag = "person", responses((status = 200, description = "All of them.", body = Providers), Problems))]
+pub(crate) async fn providers(State(controller): Use, Person(user): Person) -> Answer<Body<Providers>> {
+    Ok(Body(Providers { providers: controller.providers(&user).await? }))
+}
+
+/// What is connected: metadata only.
+#[utoipa::path(get, path = "/api/credentials", tag = "person", responses((status = 200, description = "All of them.", body = Credentials), Problems))]
+pub(crate) async fn credentials(State(controller): Use, Person(user): Person) -> Answer<Body<Credentials>> {
+    Ok(Body(Credentials { credentials: controller.credentials(&user).await? }))
+}
+
+/// Forgets a credential.
+#[utoipa::path(
+    delete, path = "/api/credentials/{id}", tag = "person", params(("id" = String, Path)),
+    responses((status = 204, description = "It is forgotten."), Problems)
+)]
+pub(crate) async fn remove_credential(
+    State(controller): Use,
+    Person(user): Person,
+    OfCredential(id): OfCredential,
+) -> Answer<StatusCode> {
+    controller.remove_credential(&user, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Starts a sign-in. With the page's offer a machine is planned in the same transaction; without one the session waits
+/// for `POST /api/webrtc/session/{id}/offer`.
+#[utoipa::path(
+    post, path = "/api/vm/auth", tag = "person",
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key finds the session of the first.")),
+    request_body = StartSignIn,
+    responses((status = 201, description = "It is stored.", body = SignInStarted), Problems)
+)]
+pub(crate) async fn start(
+    State(controller): Use,
+    Person(user): Person,
+    headers: HeaderMap,
+    Json(request): Json<StartSignIn>,
+) -> Answer<(StatusCode, Body<SignInStarted>)> {
+    // A key that is no text is one that can't be taken, which the use case says.
+    let key = headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default().to_owned());
+    Ok((StatusCode::CREATED, Body(controller.start(&user, request, key).await?)))
+}
+
+/// The session, ended or not.
+#[utoipa::path(
+    get, path = "/api/session/{id}", tag = "person", params(("id" = String, Path)),
+    responses((status = 200, description = "The session.", body = SessionView), Problems)
+)]
+pub(crate) async fn session(
+    State(controller): Use,
+    Person(user): Person,
+    InSession(id): InSession,
+) -> Answer<Body<SessionView>> {
+    Ok(Body(controller.view(&user, &id).await?))
+}
+
+/// Cancels the sign-in. 409 while its credential is being saved, 410 when it has ended.
+#[utoipa::path(
+    delete, path = "/api/session/{id}", tag = "person", params(("id" = String, Path)),
+    responses((status = 200, description = "The session.", body = SessionView), Problems)
+)]
+pub(crate) async fn cancel(
+    State(controller): Use,
+    Person(user): Person,
+    InSession(id): InSession,
+) -> Answer<Body<SessionView>> {
+    Ok(Body(controller.cancel(&user, &id).await?))
+}
+
+/// Of whose session.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfSession {
+    /// The session's id.
+    session: String,
+}
+
+/// Relays for one session. There are none yet: viewer and machines reach each other without.
+#[utoipa::path(
+    get, path = "/api/webrtc/ice-servers", tag = "person", params(OfSession),
+    responses((status = 200, description = "All of them.", body = IceServers), Problems)
+)]
+pub(crate) async fn ice_servers(
+    State(controller): Use,
+    Person(user): Person,
+    Params(of): Params<OfSession>,
+) -> Answer<Body<IceServers>> {
+    let id = of.session.parse().map_err(|_| missing(Noun::Session))?;
+    controller.view(&user, &id).await?;
+    Ok(Body(IceServers { ice_servers: Vec::new() }))
+}

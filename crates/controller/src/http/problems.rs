@@ -1,0 +1,269 @@
+//! How everything that goes wrong looks on the wire: one place, one shape (RFC 9457). A detail says what was tried and
+//! what to do; it repeats no value that came from outside.
+
+use anteroom_protocol::{Epoch, problem::Problem, session::Reason, signaling::InvalidSignal};
+use anteroom_session::Refusal;
+use axum::{
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{Error, error::Noun};
+
+/// After how many seconds a program may try again what failed for want of room.
+const RETRY_AFTER_S: &str = "5";
+
+/// A refused request.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<Problem>);
+
+/// What every handler returns.
+pub(crate) type Answer<T> = Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, kind: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self(Box::new(Problem {
+            kind: format!("/problems/{kind}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+            epoch: None,
+            reason: None,
+        }))
+    }
+
+    fn epoch(mut self, epoch: Epoch) -> Self {
+        self.0.epoch = Some(epoch);
+        self
+    }
+
+    pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
+        self.0.field = Some(field.into());
+        self
+    }
+
+    fn reason(mut self, reason: Reason) -> Self {
+        self.0.reason = Some(reason);
+        self
+    }
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let body = serde_json::to_vec(&*self.0).expect("a problem has text and numbers only");
+        let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
+        let mut response = (status, media_type, body).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound(noun) => not_found(noun),
+            Error::Refused(refusal) => refused(refusal),
+            Error::Signal { field, problem } => signal(&problem).field(field),
+            Error::Invalid { field, problem } => invalid(problem).field(field),
+            Error::UnknownProvider(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unknown-provider",
+                "Unknown provider",
+                "No provider has this id; GET /api/providers lists them.",
+            )
+            .field("provider"),
+            Error::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "key-reused",
+                "Idempotency key used for another request",
+                "This Idempotency-Key came with another provider or offer before. Use a new key for each click.",
+            )
+            .field("Idempotency-Key"),
+            Error::NoCapacity => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no-capacity",
+                "No place for another machine",
+                "All places for machines are taken. End a sign-in, or try again when one has ended.",
+            ),
+            Error::CredentialRefused(problem) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "credential-refused",
+                "The credential is not kept",
+                format!("{problem}. The stored one, if any, stays."),
+            ),
+            Error::Busy(_) | Error::Store(_) => unavailable(&error),
+        }
+    }
+}
+
+/// Logged here, where it is handled: the caller learns that it may try again, the operator learns why.
+fn unavailable(error: &Error) -> Failure {
+    tracing::error!(error = error as &dyn std::error::Error, "a request could not be carried out");
+    Failure::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+        "The controller can't do this now",
+        "The database did not take or give what was asked; nothing was changed. Try again; the server's log says more.",
+    )
+}
+
+fn not_found(noun: Noun) -> Failure {
+    let detail = match noun {
+        Noun::Session => "There is no such session of yours.",
+        Noun::Credential => "There is no such credential of yours.",
+        Noun::Address => "There is nothing at this address; /api/openapi.json lists what there is.",
+    };
+    Failure::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    let conflict = |kind, title, detail: &str| Failure::new(StatusCode::CONFLICT, kind, title, detail);
+    match refusal {
+        Refusal::Ended(reason) => {
+            Failure::new(StatusCode::GONE, "ended", "The session has ended", reason.detail.clone()).reason(reason)
+        }
+        Refusal::StaleEpoch { current } => conflict(
+            "stale-epoch",
+            "Superseded epoch",
+            "A newer offer has superseded this epoch. Go on with the current one.",
+        )
+        .epoch(current),
+        Refusal::NoSuchEpoch { current } => conflict(
+            "no-such-epoch",
+            "No such epoch",
+            "The session has no such epoch yet. Use the number that came with the offer.",
+        )
+        .epoch(current),
+        Refusal::AnotherOffer { current } => conflict(
+            "another-offer",
+            "Answer to another offer",
+            "The answer's offerDigest is not that of the epoch's offer. Answer the offer that is stored.",
+        )
+        .epoch(current),
+        Refusal::AlreadyAnswered { current } => conflict(
+            "already-answered",
+            "Already answered",
+            "The epoch has another answer already, and takes one only. Wait for a newer offer.",
+        )
+        .epoch(current),
+        Refusal::NotAnswered { current } => conflict(
+            "not-answered",
+            "Not answered yet",
+            "The epoch has no answer yet, so nobody can be connected by it.",
+        )
+        .epoch(current),
+        Refusal::CandidatesComplete => conflict(
+            "candidates-complete",
+            "Candidates are complete",
+            "End-of-candidates was said in this epoch before.",
+        ),
+        Refusal::TooManyCandidates => conflict(
+            "too-many-candidates",
+            "Too many candidates",
+            "The epoch's candidate log is full. Make a new offer.",
+        ),
+        Refusal::TooManyEpochs => {
+            conflict("too-many-epochs", "Too many epochs", "The session has had too many offers. Start a new sign-in.")
+        }
+        Refusal::NotNow => conflict(
+            "not-now",
+            "Not in this state",
+            "This can't happen in the session's present state; GET /api/session/{id} shows it.",
+        ),
+        Refusal::Saving => conflict(
+            "saving",
+            "The credential is being saved",
+            "The CLI has signed in and its credential is being saved: too late to cancel.",
+        ),
+    }
+}
+
+fn signal(problem: &InvalidSignal) -> Failure {
+    match problem {
+        InvalidSignal::SdpTooLong { .. } | InvalidSignal::SdpLacks { .. } => Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-sdp",
+            "Not a session description",
+            format!("{problem}."),
+        ),
+        InvalidSignal::CandidateTooLong { .. }
+        | InvalidSignal::NotACandidate
+        | InvalidSignal::TooManyCandidates { .. } => Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-candidates",
+            "Not candidates",
+            format!("{problem}."),
+        ),
+    }
+}
+
+fn invalid(problem: impl std::fmt::Display) -> Failure {
+    Failure::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "invalid-value",
+        "A value can't be taken",
+        format!("The value {problem}."),
+    )
+}
+
+/// Neither cookie nor token, or one that opens nothing.
+pub(crate) fn no_access() -> Failure {
+    Failure::new(
+        StatusCode::UNAUTHORIZED,
+        "no-access",
+        "No access",
+        "This call needs the owner's cookie or token. Run `anteroom link` and open the link that it prints.",
+    )
+}
+
+/// A page of another site has sent this.
+pub(crate) fn foreign_origin() -> Failure {
+    Failure::new(
+        StatusCode::FORBIDDEN,
+        "foreign-origin",
+        "Not from this page",
+        "Calls that change something need an Origin header that names this server. Open Anteroom's own page.",
+    )
+}
+
+/// The Host header names something else (DNS rebinding, or a proxy that is not configured).
+pub(crate) fn foreign_host() -> Failure {
+    Failure::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "foreign-host",
+        "Another host's name",
+        "This server does not answer under the name in the Host header. Add it to allowed_hosts if it is right.",
+    )
+}
+
+/// The route exists, with other methods.
+pub(crate) async fn method_not_allowed(method: Method) -> Failure {
+    let detail = format!("{method} is none of this address's methods; the Allow header lists them.");
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail)
+}
+
+/// No route.
+pub(crate) async fn no_such_address() -> Failure {
+    not_found(Noun::Address)
+}
+
+/// One of the parts that a request needs does not answer.
+pub(crate) fn not_ready(part: &str) -> Failure {
+    let detail = format!("The {part} does not answer. The server's log says more.");
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready", detail)
+}
+
+pub(crate) fn missing(noun: Noun) -> Failure {
+    not_found(noun)
+}

@@ -1,0 +1,151 @@
+//! Moves the world of machines to where their rows want it. It takes no argument: it compares rows with what the driver
+//! sees, so that the first creation, the recovery after a crash at any instruction and the clean-up are one code.
+//!
+//! Each row that is not gone has one owner task, so that no two acts on one machine run at once. Owners are woken by
+//! commits that want something of a machine, by the machine's own end, and by a sweep. What the driver has and no row
+//! knows is reclaimed (invariant nothing-leaks).
+
+mod owner;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use anteroom_machines::Driver;
+use anteroom_protocol::MachineId;
+use anteroom_session::machine::Seen;
+use tokio::{
+    sync::Semaphore,
+    task::{Id, JoinSet},
+};
+
+use crate::Controller;
+use owner::Owner;
+
+/// How often everything is looked at, though nothing was heard.
+const SWEEP: Duration = Duration::from_secs(20);
+/// Machines that are made or destroyed at once. Making one takes a core for a tenth of a second.
+const ACTS_AT_ONCE: usize = 4;
+/// How long the driver may take to say what there is.
+const LIST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The reconciler of one controller.
+pub struct Reconciler {
+    controller: Arc<Controller>,
+    driver: Arc<dyn Driver>,
+    slots: Arc<Semaphore>,
+    owners: JoinSet<()>,
+    owned: HashMap<Id, MachineId>,
+}
+
+impl Reconciler {
+    /// Nothing happens before [`Self::run`].
+    #[must_use]
+    pub fn new(controller: Arc<Controller>, driver: Arc<dyn Driver>) -> Self {
+        Self {
+            controller,
+            driver,
+            slots: Arc::new(Semaphore::new(ACTS_AT_ONCE)),
+            owners: JoinSet::new(),
+            owned: HashMap::new(),
+        }
+    }
+
+    /// Works for ever. When the future is dropped, all work stops where it is; a new reconciler goes on from the rows.
+    pub async fn run(mut self) {
+        let mut wanted = self.controller.machines_wanted();
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = wanted.changed() => self.adopt_rows().await,
+                _ = sweep.tick() => {
+                    self.adopt_rows().await;
+                    self.reclaim().await;
+                }
+                Some(ended) = self.owners.join_next_with_id() => self.disown(ended),
+            }
+        }
+    }
+
+    /// Gives each row an owner that has none yet.
+    async fn adopt_rows(&mut self) {
+        match self.controller.store.machines().await {
+            Ok(rows) => {
+                for row in rows {
+                    // Another driver's machines are not this one's to judge.
+                    if row.driver == self.driver.name() {
+                        self.adopt(row.id, Owner::keep);
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "machine rows could not be read; the next sweep reads them again"
+                );
+            }
+        }
+    }
+
+    /// Destroys what the driver has and no row knows. The driver is asked before the rows are: a machine that is made
+    /// in between has a row by then.
+    async fn reclaim(&mut self) {
+        let listed = match tokio::time::timeout(LIST_TIMEOUT, self.driver.list()).await {
+            Ok(Ok(listed)) => listed,
+            Ok(Err(error)) => {
+                return tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the driver does not say what there is"
+                );
+            }
+            Err(_) => return tracing::warn!("the driver did not say in time what there is"),
+        };
+        let owned: BTreeSet<_> = self.owned.values().cloned().collect();
+        for id in listed.into_iter().filter(|id| !owned.contains(id)) {
+            match self.controller.store.machine(&id).await {
+                Ok(Some(row)) if row.seen != Seen::Gone => {}
+                Ok(_) => {
+                    tracing::warn!(machine = %id, "a machine without a row is reclaimed");
+                    self.adopt(id, Owner::reclaim);
+                }
+                Err(error) => {
+                    tracing::warn!(machine = %id, error = &error as &dyn std::error::Error, "its row could not be read")
+                }
+            }
+        }
+    }
+
+    fn adopt<F>(&mut self, machine: MachineId, work: impl FnOnce(Owner) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if self.owned.values().any(|owned| *owned == machine) {
+            return;
+        }
+        let owner = Owner {
+            controller: self.controller.clone(),
+            driver: self.driver.clone(),
+            slots: self.slots.clone(),
+            machine: machine.clone(),
+        };
+        let task = self.owners.spawn(work(owner));
+        self.owned.insert(task.id(), machine);
+    }
+
+    fn disown(&mut self, ended: Result<(Id, ()), tokio::task::JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a machine's owner broke; the next sweep gives it another"
+                );
+                error.id()
+            }
+        };
+        self.owned.remove(&id);
+    }
+}

@@ -1,0 +1,296 @@
+//! The one who acts on one machine: looks at row and world, takes the next step that `session::machine` names, and
+//! waits until something has changed.
+//!
+//! Each act tells the session first and writes the row last: whatever is interrupted in between is seen again from the
+//! row, and both are fine with hearing it twice.
+
+use std::{sync::Arc, time::Duration};
+
+use anteroom_machines::{CreateError, Driver, MachineSpec, Observed, OperationError};
+use anteroom_protocol::{
+    MachineId,
+    guest::Boot,
+    limits,
+    session::{ReasonCode, SessionState},
+};
+use anteroom_session::{
+    Input, Refusal,
+    machine::{Act, MachineRow, Seen, Wanted, World, next},
+};
+use tokio::{sync::Semaphore, time::Instant};
+
+use crate::{Caller, Controller, Error, Token};
+
+/// Beyond every deadline of a session, which ends the wait earlier and says so to the person.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long destroying may take before it is tried again.
+const DESTROY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a look may take.
+const INSPECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// The wait after the first failure; it doubles with each next one.
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+/// The longest wait after a failure.
+const LAST_RETRY: Duration = Duration::from_secs(30);
+/// How often a machine is looked at, though nothing was heard of it.
+const LOOK_AGAIN: Duration = Duration::from_secs(20);
+/// How much of a failed machine's console goes to the log.
+const LOGGED_CONSOLE_BYTES: usize = 8 * 1024;
+
+pub(super) struct Owner {
+    pub(super) controller: Arc<Controller>,
+    pub(super) driver: Arc<dyn Driver>,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) machine: MachineId,
+}
+
+/// What a step leaves.
+enum Step {
+    /// There may be more to do at once.
+    Again,
+    /// Row and world agree, until something changes.
+    Settled,
+    /// The row is gone.
+    Done,
+}
+
+/// Why a step failed. It is tried again.
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Controller(#[from] Error),
+    #[error(transparent)]
+    Driver(#[from] OperationError),
+    #[error("{0} took too long")]
+    TimedOut(&'static str),
+}
+
+impl From<anteroom_store::StoreError> for StepError {
+    fn from(error: anteroom_store::StoreError) -> Self {
+        Self::Controller(error.into())
+    }
+}
+
+impl Owner {
+    /// Keeps row and world together until the row is gone.
+    pub(super) async fn keep(self) {
+        let mut wanted = self.controller.machines_wanted();
+        let mut retry = Retry::default();
+        let mut ended = false;
+        loop {
+            wanted.mark_unchanged();
+            match self.step().await {
+                Ok(Step::Done) => return,
+                Ok(Step::Again) => {
+                    retry = Retry::default();
+                    ended = false;
+                }
+                // The driver says that it has ended and that it runs: look again, but not at once.
+                Ok(Step::Settled) if ended => {
+                    retry.wait(&mut wanted).await;
+                    ended = false;
+                }
+                Ok(Step::Settled) => ended = self.wait(&mut wanted).await,
+                Err(error) => {
+                    tracing::warn!(machine = %self.machine, error = &error as &dyn std::error::Error, "a step failed and is tried again");
+                    retry.wait(&mut wanted).await;
+                }
+            }
+        }
+    }
+
+    /// Destroys what no row knows.
+    pub(super) async fn reclaim(self) {
+        let mut wanted = self.controller.machines_wanted();
+        let mut retry = Retry::default();
+        while let Err(error) = self.destroyed().await {
+            tracing::warn!(machine = %self.machine, error = &error as &dyn std::error::Error, "a machine without a row is not gone yet");
+            wanted.mark_unchanged();
+            retry.wait(&mut wanted).await;
+        }
+    }
+
+    /// Whether the machine has ended, and nothing else woke this.
+    async fn wait(&self, wanted: &mut tokio::sync::watch::Receiver<u64>) -> bool {
+        tokio::select! {
+            _ = wanted.changed() => false,
+            () = tokio::time::sleep(LOOK_AGAIN) => false,
+            reason = self.driver.exited(&self.machine) => {
+                tracing::info!(machine = %self.machine, reason, "the machine has ended");
+                true
+            }
+        }
+    }
+
+    async fn step(&self) -> Result<Step, StepError> {
+        let Some(row) = self.controller.store.machine(&self.machine).await? else { return Ok(Step::Done) };
+        if row.seen == Seen::Gone {
+            return Ok(Step::Done);
+        }
+        let world = self.look(&row).await?;
+        match next(&row, &world) {
+            Act::Nothing => Ok(Step::Settled),
+            Act::Create => self.create(&row).await,
+            Act::TakeUp => self.take_up(&row).await,
+            Act::Lost { detail } => self.lost(&row, detail).await,
+            Act::Destroy => self.destroy(&row).await,
+        }
+    }
+
+    /// A row that is only planned, or wanted gone, does not need the driver's word: its step is the same for each.
+    async fn look(&self, row: &MachineRow) -> Result<World, StepError> {
+        match (row.wanted, row.seen) {
+            (Wanted::Gone, _) | (Wanted::Running, Seen::Planned | Seen::Gone) => Ok(World::Absent),
+            (Wanted::Running, Seen::Creating | Seen::Running) => {
+                let look = tokio::time::timeout(INSPECT_TIMEOUT, self.driver.inspect(&row.id)).await;
+                Ok(match look.map_err(|_| StepError::TimedOut("looking at the machine"))?? {
+                    Observed::Absent => World::Absent,
+                    Observed::Running => World::Running,
+                    Observed::Dead { reason } => World::Dead { detail: reason },
+                })
+            }
+        }
+    }
+
+    async fn create(&self, row: &MachineRow) -> Result<Step, StepError> {
+        let _slot = self.slots.acquire().await;
+        let token = Token::new(&*self.controller.entropy);
+        self.controller.store.begin_creating(&row.id, &token.digest()).await?;
+        let began = Instant::now();
+        let spec = self.spec(row, &token);
+        let made = tokio::select! {
+            made = tokio::time::timeout(CREATE_TIMEOUT, self.driver.create(&spec)) => made,
+            // The driver has destroying wait for what is under way, so that nobody has to wait for it here.
+            () = self.unwanted() => return Ok(Step::Again),
+        };
+        let ms = began.elapsed().as_millis();
+        let problem = match made {
+            Ok(Ok(())) => {
+                tracing::info!(machine = %row.id, session = %row.session, ms, "the machine is made");
+                return self.take_up(row).await;
+            }
+            Ok(Err(error)) => without_machine(&error),
+            Err(_) => format!("it took longer than {} s", CREATE_TIMEOUT.as_secs()),
+        };
+        tracing::error!(machine = %row.id, session = %row.session, ms, problem, "the machine could not be made");
+        let detail = cut(format!("The machine could not be made: {problem}. Try again."));
+        self.tell(row, Input::MachineNotCreated { code: ReasonCode::MachineFailed, detail }).await?;
+        Ok(Step::Again)
+    }
+
+    /// Waits until the row's session has ended. A row that can't be read is wanted until it can.
+    async fn unwanted(&self) {
+        let mut wanted = self.controller.machines_wanted();
+        loop {
+            if let Ok(Some(row)) = self.controller.store.machine(&self.machine).await
+                && row.wanted == Wanted::Gone
+            {
+                return;
+            }
+            if wanted.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn spec(&self, row: &MachineRow, token: &Token) -> MachineSpec {
+        let settings = &self.controller.settings;
+        MachineSpec {
+            id: row.id.clone(),
+            address: row.address,
+            boot: Boot {
+                controller_url: settings.guest_url.clone(),
+                token: token.secret(),
+                address: row.address.into(),
+                environment: Vec::new(),
+            },
+            limits: settings.limits,
+            additions: settings.additions.clone(),
+        }
+    }
+
+    async fn take_up(&self, row: &MachineRow) -> Result<Step, StepError> {
+        self.tell(row, Input::MachineCreated).await?;
+        self.controller.store.saw_machine(&row.id, Seen::Running, self.controller.now()).await?;
+        Ok(Step::Again)
+    }
+
+    async fn lost(&self, row: &MachineRow, detail: String) -> Result<Step, StepError> {
+        tracing::warn!(machine = %row.id, session = %row.session, detail, "the machine is lost");
+        self.tell(row, Input::MachineLost { detail: cut(format!("The machine ended: {detail}")) }).await?;
+        Ok(Step::Again)
+    }
+
+    async fn destroy(&self, row: &MachineRow) -> Result<Step, StepError> {
+        let _slot = self.slots.acquire().await;
+        self.log_console(row).await;
+        self.destroyed().await?;
+        self.tell(row, Input::MachineDestroyed).await?;
+        self.controller.store.saw_machine(&row.id, Seen::Gone, self.controller.now()).await?;
+        tracing::info!(machine = %row.id, session = %row.session, "the machine is gone");
+        Ok(Step::Done)
+    }
+
+    async fn destroyed(&self) -> Result<(), StepError> {
+        let destroyed = tokio::time::timeout(DESTROY_TIMEOUT, self.driver.destroy(&self.machine)).await;
+        Ok(destroyed.map_err(|_| StepError::TimedOut("destroying the machine"))??)
+    }
+
+    /// Why a sign-in failed stands on the machine's console, which goes with the machine.
+    async fn log_console(&self, row: &MachineRow) {
+        let Ok(stored) = self.controller.load(&Caller::Controller, &row.session).await else { return };
+        match stored.session.state() {
+            SessionState::Failed | SessionState::TimedOut => {}
+            SessionState::WaitingForOffer
+            | SessionState::Starting
+            | SessionState::SigningIn
+            | SessionState::Saving
+            | SessionState::Succeeded
+            | SessionState::Cancelled => return,
+        }
+        let Ok(Ok(console)) = tokio::time::timeout(INSPECT_TIMEOUT, self.driver.logs(&row.id)).await else { return };
+        let tail = end_of(&console, LOGGED_CONSOLE_BYTES);
+        if !tail.is_empty() {
+            tracing::warn!(machine = %row.id, session = %row.session, console = tail, "the console of a failed sign-in's machine");
+        }
+    }
+
+    /// Tells the session. One that has ended meanwhile has heard enough, and its row says so by now.
+    async fn tell(&self, row: &MachineRow, input: Input) -> Result<(), StepError> {
+        match self.controller.decide(&Caller::Controller, &row.session, input).await {
+            Ok(_) | Err(Error::Refused(Refusal::Ended(_))) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Waits that grow. What is wanted of machines anew ends one early: it may be just what the step lacked.
+#[derive(Default)]
+struct Retry {
+    failures: u32,
+}
+
+impl Retry {
+    async fn wait(&mut self, wanted: &mut tokio::sync::watch::Receiver<u64>) {
+        let delay = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LAST_RETRY);
+        self.failures += 1;
+        let _ = tokio::time::timeout(delay, wanted.changed()).await;
+    }
+}
+
+/// The person knows which machine.
+fn without_machine(error: &CreateError) -> String {
+    match error {
+        CreateError::Invalid { problem, .. } => problem.to_string(),
+        CreateError::Failed(OperationError { step, detail, .. }) => format!("{step}: {detail}"),
+    }
+}
+
+/// At most as long as a guest's own texts may be.
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(limits::MAX_DETAIL_BYTES));
+    text
+}
+
+fn end_of(text: &str, most: usize) -> &str {
+    &text[text.ceil_char_boundary(text.len().saturating_sub(most))..]
+}

@@ -1,0 +1,58 @@
+//! What the operator decides, as the use cases need it. Where it comes from is the program's business.
+
+use anteroom_machines::{Additions, Limits};
+use anteroom_protocol::{guest::DesktopSize, provider::Provider};
+use anteroom_session::Deadlines;
+use anteroom_store::Placement;
+
+/// The controller's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How the owner is called on the page.
+    pub owner_name: String,
+    /// Which driver makes machines, and which addresses they have.
+    pub placement: Placement,
+    /// Where guests reach this controller, e.g. `http://10.87.0.1:4001`.
+    pub guest_url: String,
+    /// The size of each desktop.
+    pub desktop: DesktopSize,
+    /// What each machine may use.
+    pub limits: Limits,
+    /// What each machine gets beside the image.
+    pub additions: Additions,
+    /// Deadlines other than the defaults.
+    pub deadlines: DeadlineOverrides,
+}
+
+/// Deadlines that the operator has set, milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeadlineOverrides {
+    /// From the creation to the first offer.
+    pub offer_ms: Option<i64>,
+    /// From the offer to a machine.
+    pub machine_ms: Option<i64>,
+    /// From the machine to the agent's first word.
+    pub agent_ms: Option<i64>,
+    /// From offer and agent to the answer.
+    pub answer_ms: Option<i64>,
+    /// The person's time, in place of every provider's own.
+    pub sign_in_ms: Option<i64>,
+    /// From the CLI's end to the credential in the vault.
+    pub saving_ms: Option<i64>,
+}
+
+impl DeadlineOverrides {
+    /// The deadlines of a sign-in at a provider.
+    #[must_use]
+    pub fn for_provider(&self, provider: &Provider) -> Deadlines {
+        let default = Deadlines::for_sign_in(provider.login.timeout_seconds);
+        Deadlines {
+            offer_ms: self.offer_ms.unwrap_or(default.offer_ms),
+            machine_ms: self.machine_ms.unwrap_or(default.machine_ms),
+            agent_ms: self.agent_ms.unwrap_or(default.agent_ms),
+            answer_ms: self.answer_ms.unwrap_or(default.answer_ms),
+            sign_in_ms: self.sign_in_ms.unwrap_or(default.sign_in_ms),
+            saving_ms: self.saving_ms.unwrap_or(default.saving_ms),
+        }
+    }
+}

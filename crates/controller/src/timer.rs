@@ -1,0 +1,97 @@
+//! Ends waits: one task ticks each session at its deadline. Commits tell it the deadlines; a sweep reads them from the
+//! store again, because the clock may be set and another controller may have committed.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anteroom_protocol::{SessionId, UnixMillis};
+use anteroom_session::{Input, Refusal};
+use tokio::sync::Notify;
+
+use crate::{Caller, Controller, Error};
+
+/// How often the store is asked again.
+const SWEEP: Duration = Duration::from_secs(30);
+/// After a failure of the store.
+const RETRY_MS: i64 = 1000;
+
+/// The deadlines of all live sessions.
+#[derive(Default)]
+pub(crate) struct Timer {
+    due: Mutex<HashMap<SessionId, UnixMillis>>,
+    changed: Notify,
+}
+
+impl Timer {
+    /// From now on this is the session's deadline; `None` takes the session out.
+    pub(crate) fn set(&self, session: &SessionId, deadline: Option<UnixMillis>) {
+        let before = match deadline {
+            Some(at) => self.lock().insert(session.clone(), at),
+            None => self.lock().remove(session),
+        };
+        if before != deadline {
+            self.changed.notify_one();
+        }
+    }
+
+    fn next(&self) -> Option<UnixMillis> {
+        self.lock().values().min().copied()
+    }
+
+    fn due(&self, now: UnixMillis) -> Vec<SessionId> {
+        self.lock().iter().filter(|(_, at)| **at <= now).map(|(id, _)| id.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, UnixMillis>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ticks sessions at their deadlines, for ever.
+pub async fn run(controller: Arc<Controller>) {
+    let mut sweep = tokio::time::interval(SWEEP);
+    loop {
+        let until_next = controller.timer.next().map(|at| wait_ms(at, controller.now()));
+        tokio::select! {
+            _ = sweep.tick() => reread(&controller).await,
+            () = controller.timer.changed.notified() => {}
+            () = async { match until_next {
+                Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                None => std::future::pending().await,
+            } } => {}
+        }
+        for session in controller.timer.due(controller.now()) {
+            tick(&controller, &session).await;
+        }
+    }
+}
+
+fn wait_ms(at: UnixMillis, now: UnixMillis) -> u64 {
+    u64::try_from(at.since(now)).unwrap_or(0)
+}
+
+async fn reread(controller: &Controller) {
+    match controller.store.live_sessions().await {
+        Ok(live) => {
+            for stored in live {
+                controller.timer.set(&stored.session.id, stored.session.deadline());
+            }
+        }
+        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "deadlines could not be read again"),
+    }
+}
+
+async fn tick(controller: &Controller, session: &SessionId) {
+    match controller.decide(&Caller::Controller, session, Input::Tick).await {
+        // The commit told the new deadline; where nothing was committed, the deadline here was out of date.
+        Ok(decided) => controller.timer.set(session, decided.session.deadline()),
+        Err(Error::Refused(Refusal::Ended(_)) | Error::NotFound(_)) => controller.timer.set(session, None),
+        Err(error) => {
+            tracing::warn!(%session, error = &error as &dyn std::error::Error, "the session could not be ticked");
+            controller.timer.set(session, Some(controller.now().plus_ms(RETRY_MS)));
+        }
+    }
+}

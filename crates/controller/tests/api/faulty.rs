@@ -1,0 +1,149 @@
+//! A store and a driver that stop at a chosen call, as if the controller were killed there: before the call has done
+//! anything, or after it has done everything but nobody learned of it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError};
+use anteroom_protocol::{
+    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    session::SessionEvent,
+    signaling::{Answer, LoggedCandidate, Offer, Side},
+};
+use anteroom_session::{
+    Change, Session,
+    machine::{MachineRow, Seen},
+};
+use anteroom_store::{
+    AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, TokenDigest, fake::FakeStore,
+};
+use anteroom_vault::SealedCredential;
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Before,
+    After,
+}
+
+/// Counts calls, and ends everything at one of them.
+pub(crate) struct Fuse {
+    calls: AtomicU32,
+    at: u32,
+    moment: Moment,
+    blown: watch::Sender<bool>,
+}
+
+impl Fuse {
+    pub(crate) fn new(at: u32, moment: Moment) -> Arc<Self> {
+        Arc::new(Self { calls: AtomicU32::new(0), at, moment, blown: watch::Sender::new(false) })
+    }
+
+    pub(crate) async fn blown(&self) {
+        self.blown.subscribe().wait_for(|blown| *blown).await.expect("the fuse holds the sender");
+    }
+
+    pub(crate) fn is_blown(&self) -> bool {
+        *self.blown.borrow()
+    }
+
+    async fn around<T>(&self, call: impl Future<Output = T>) -> T {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.is_blown() || (number == self.at && self.moment == Moment::Before) {
+            return self.blow().await;
+        }
+        let value = call.await;
+        if number == self.at { self.blow().await } else { value }
+    }
+
+    async fn blow<T>(&self) -> T {
+        self.blown.send_replace(true);
+        std::future::pending().await
+    }
+}
+
+pub(crate) struct FaultyStore {
+    pub(crate) inner: Arc<FakeStore>,
+    pub(crate) fuse: Arc<Fuse>,
+}
+
+macro_rules! store_through_the_fuse {
+    ($(fn $name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)+) => {
+        #[async_trait]
+        impl Store for FaultyStore {
+            $(async fn $name(&self, $($argument: $kind),*) -> $result {
+                self.fuse.around(self.inner.$name($($argument),*)).await
+            })+
+        }
+    };
+}
+
+store_through_the_fuse! {
+    fn create_session(session: &Session, change: Option<&Change>, extras: Extras) -> Result<(), CommitError>;
+    fn commit(version: u64, change: &Change, extras: Extras) -> Result<(), CommitError>;
+    fn session(id: &SessionId) -> Result<Option<Stored>, StoreError>;
+    fn live_sessions() -> Result<Vec<Stored>, StoreError>;
+    fn sessions_of(owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError>;
+    fn session_by_key(owner: &UserId, key: &str) -> Result<Option<SessionId>, StoreError>;
+    fn offer(id: &SessionId, epoch: Epoch) -> Result<Option<Offer>, StoreError>;
+    fn answer(id: &SessionId, epoch: Epoch) -> Result<Option<Answer>, StoreError>;
+    fn candidates(id: &SessionId, epoch: Epoch, side: Side, after: u32) -> Result<Vec<LoggedCandidate>, StoreError>;
+    fn events(id: &SessionId, after: u32, limit: u32) -> Result<Vec<SessionEvent>, StoreError>;
+    fn machine(id: &MachineId) -> Result<Option<MachineRow>, StoreError>;
+    fn machines() -> Result<Vec<MachineRow>, StoreError>;
+    fn begin_creating(id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;
+    fn saw_machine(id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError>;
+    fn machine_by_token(token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;
+    fn credentials_of(owner: &UserId) -> Result<Vec<CredentialRow>, StoreError>;
+    fn credential_for(owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError>;
+    fn all_credentials() -> Result<Vec<CredentialRow>, StoreError>;
+    fn rewrap(id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError>;
+    fn remove_credential(owner: &UserId, id: &CredentialId) -> Result<bool, StoreError>;
+    fn owner(candidate: &UserId, now: UnixMillis) -> Result<UserId, StoreError>;
+    fn put_access(row: &AccessRow) -> Result<(), StoreError>;
+    fn user_by_access(digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
+    fn use_link(digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
+}
+
+pub(crate) struct FaultyDriver<D> {
+    pub(crate) inner: D,
+    pub(crate) fuse: Arc<Fuse>,
+}
+
+#[async_trait]
+impl<D: Driver> Driver for FaultyDriver<D> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn create(&self, spec: &MachineSpec) -> Result<(), CreateError> {
+        self.fuse.around(self.inner.create(spec)).await
+    }
+
+    async fn inspect(&self, id: &MachineId) -> Result<Observed, OperationError> {
+        self.fuse.around(self.inner.inspect(id)).await
+    }
+
+    async fn destroy(&self, id: &MachineId) -> Result<(), OperationError> {
+        self.fuse.around(self.inner.destroy(id)).await
+    }
+
+    async fn list(&self) -> Result<Vec<MachineId>, OperationError> {
+        self.fuse.around(self.inner.list()).await
+    }
+
+    async fn exited(&self, id: &MachineId) -> String {
+        self.inner.exited(id).await
+    }
+
+    async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
+        self.fuse.around(self.inner.logs(id)).await
+    }
+}

@@ -1,0 +1,14 @@
+//! The controller from outside: both listeners' routers over the store's and the driver's fakes, with a scripted page
+//! and a scripted guest. Time is tokio's paused clock, so that a wait of 25 s takes none.
+
+mod access;
+mod bad_input;
+mod capture;
+mod crash;
+mod ends;
+mod events;
+mod faulty;
+mod harness;
+mod machines;
+mod negotiation;
+mod sign_in;

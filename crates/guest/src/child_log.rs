@@ -1,0 +1,90 @@
+//! The stderr of the desktop's programs on its way to the machine's log: masked, cut, and bounded, because a
+//! browser's complaints may quote a URL, and because the log outlives the machine.
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    process::{Child, ChildStderr},
+};
+
+use crate::login::mask;
+
+/// Lines of one program that are logged; a program that fails says why in its first ones.
+const MAX_LINES: usize = 100;
+/// The longest line kept whole, bytes.
+const MAX_LINE_BYTES: usize = 500;
+/// What Chromium says dozens of times in a machine without the message bus of a full desktop. It needs none.
+const NOISE: [&str; 2] = ["dbus/bus.cc", "dbus/object_proxy.cc"];
+
+/// Logs what a child says, until it ends. The child's stderr must be piped.
+pub fn follow(child: &mut Child, program: &'static str) {
+    if let Some(stderr) = child.stderr.take() {
+        tokio::spawn(relay(stderr, program));
+    }
+}
+
+async fn relay(stderr: ChildStderr, program: &'static str) {
+    let mut lines = Lines::default();
+    read_lines(stderr, |bytes| {
+        for line in lines.take(bytes) {
+            tracing::info!(program, "{line}");
+        }
+    })
+    .await;
+}
+
+/// Reads to the end, also what is not logged any more: a full pipe would stop the program.
+async fn read_lines(mut from: impl AsyncRead + Unpin, mut take: impl FnMut(&[u8])) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        take(&buffer[..count]);
+    }
+}
+
+/// Cuts a stream into masked lines.
+#[derive(Default)]
+struct Lines {
+    begun: Vec<u8>,
+    taken: usize,
+}
+
+impl Lines {
+    fn take(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for byte in bytes {
+            match byte {
+                b'\n' => lines.extend(self.end_line()),
+                _ if self.begun.len() < MAX_LINE_BYTES => self.begun.push(*byte),
+                _ => {}
+            }
+        }
+        lines
+    }
+
+    fn end_line(&mut self) -> Option<String> {
+        let line = std::mem::take(&mut self.begun);
+        let text = mask(&String::from_utf8_lossy(&line).replace(char::is_control, " "));
+        let is_noise = NOISE.iter().any(|noise| text.contains(noise));
+        if text.trim().is_empty() || is_noise || self.taken == MAX_LINES {
+            return None;
+        }
+        self.taken += 1;
+        Some(if self.taken == MAX_LINES { format!("{text} (further lines are left out)") } else { text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_masked_cut_and_counted() {
+        let mut lines = Lines::default();
+        assert_eq!(lines.take(b"open https://a.example/?code"), Vec::<String>::new());
+        assert_eq!(lines.take(b"=1 failed\n\nERROR:dbus/bus.cc:405] no bus\nnext\n"), ["open [URL] failed", "next"]);
+        let long = format!("{}\n", "x y ".repeat(1000));
+        assert_eq!(lines.take(long.as_bytes())[0].len(), MAX_LINE_BYTES);
+        let many = lines.take("again\n".repeat(1000).as_bytes());
+        assert_eq!(many.len(), MAX_LINES - 3);
+        assert!(many.last().is_some_and(|line| line.contains("left out")));
+    }
+}

@@ -1,0 +1,91 @@
+use super::*;
+
+const QUIET: Situation = Situation { watched: true, changed: false, keyframe: false, busy: false, congested: false };
+const CHANGED: Situation = Situation { changed: true, ..QUIET };
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+#[test]
+fn a_change_after_a_quiet_time_is_shown_at_once_and_so_is_the_next() {
+    let start = Instant::now();
+    let mut pace = Pace::new(start);
+    for step in 0..2 {
+        let now = start + ms(500 + step);
+        assert_eq!(pace.next(CHANGED, now), Step::Show);
+        pace.shown(true, now);
+    }
+    let third = pace.next(CHANGED, start + ms(502));
+    assert!(matches!(third, Step::WaitUntil(at) if at > start + ms(510) && at < start + ms(520)), "{third:?}");
+}
+
+#[test]
+fn a_busy_desktop_is_shown_sixty_times_a_second() {
+    let start = Instant::now();
+    let mut pace = Pace::new(start);
+    let mut shown = 0;
+    for now in (0..10_000).map(|tenth| start + Duration::from_micros(tenth * 100)) {
+        if pace.next(CHANGED, now) == Step::Show {
+            pace.shown(true, now);
+            shown += 1;
+        }
+    }
+    assert!((59..=62).contains(&shown), "{shown}");
+}
+
+#[test]
+fn nothing_is_shown_to_nobody_or_while_busy_or_congested() {
+    let now = Instant::now();
+    let pace = Pace::new(now);
+    for situation in [
+        Situation { watched: false, keyframe: true, ..CHANGED },
+        Situation { busy: true, keyframe: true, ..CHANGED },
+        Situation { congested: true, ..CHANGED },
+    ] {
+        assert_eq!(pace.next(situation, now), Step::Wait, "{situation:?}");
+    }
+}
+
+#[test]
+fn a_keyframe_that_somebody_waits_for_is_never_delayed() {
+    let now = Instant::now();
+    let mut pace = Pace::new(now);
+    for _ in 0..5 {
+        pace.shown(true, now);
+    }
+    assert_eq!(pace.next(Situation { keyframe: true, congested: true, ..QUIET }, now), Step::Show);
+}
+
+/// When the same picture is sent again after a change that took `first` bytes, in milliseconds after it.
+fn repeats(first: usize, bytes: impl Fn(usize) -> usize) -> Vec<u128> {
+    let start = Instant::now();
+    let mut pace = Pace::new(start);
+    pace.shown(true, start);
+    pace.encoded(first);
+    let (mut now, mut times) = (start, Vec::new());
+    while now < start + Duration::from_secs(6) {
+        let Step::WaitUntil(at) = pace.next(QUIET, now) else { panic!("shown twice at once") };
+        now = at;
+        assert_eq!(pace.next(QUIET, now), Step::Show);
+        pace.shown(false, now);
+        pace.encoded(bytes(times.len()));
+        times.push((now - start).as_millis());
+    }
+    times
+}
+
+#[test]
+fn a_small_change_is_repeated_once_and_then_kept_alive() {
+    assert_eq!(repeats(200, |_| 100), [100, 2_500, 4_900, 7_300]);
+}
+
+#[test]
+fn a_blurred_picture_is_sharpened_until_it_is_sharp() {
+    assert_eq!(repeats(50_000, |step| if step == 0 { 20_000 } else { 100 }), [100, 200, 2_600, 5_000, 7_400]);
+}
+
+#[test]
+fn a_picture_that_never_gets_sharp_costs_few_steps() {
+    assert_eq!(repeats(50_000, |_| 20_000), [100, 200, 300, 400, 2_800, 5_200, 7_600]);
+}

@@ -1,0 +1,252 @@
+//! The VT grid: bytes of the CLI in, answers to its queries and rows of text out. Does no I/O.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use alacritty_terminal::{
+    Term,
+    event::{Event, EventListener, WindowSize},
+    grid::Dimensions,
+    index::{Column, Line},
+    term::{Config, Osc52, cell::Flags},
+    vte::{
+        Params, Parser, Perform,
+        ansi::{NamedColor, Processor, Rgb},
+    },
+};
+
+/// Rows kept above the visible ones: a CLI that prints a page of help after its URL doesn't push it out.
+const HISTORY_ROWS: usize = 200;
+/// Pixels of a cell, for the one query that asks for them.
+const CELL_PIXELS: (u16, u16) = (8, 16);
+/// What the terminal says to XTVERSION; xterm's form, so that CLIs that parse it find a name and a number.
+const VERSION_ANSWER: &[u8] = b"\x1bP>|anteroom(1)\x1b\\";
+const FOREGROUND: Rgb = Rgb { r: 0xe6, g: 0xe6, b: 0xe6 };
+const BACKGROUND: Rgb = Rgb { r: 0x10, g: 0x12, b: 0x18 };
+
+/// One row as a person reads it: rows that the terminal wrapped are joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its text without the blanks at its end.
+    pub text: String,
+    /// Whether the text reaches the last column, so that a CLI may have broken it there by itself.
+    pub reaches_edge: bool,
+}
+
+/// A terminal without a window.
+pub struct Screen {
+    term: Term<Outbox>,
+    processor: Processor,
+    /// Runs ahead of `processor` to find the one query that it has no method for.
+    version_parser: Parser,
+    outbox: Outbox,
+}
+
+impl Screen {
+    /// An empty terminal of this size.
+    #[must_use]
+    pub fn new(columns: u16, rows: u16) -> Self {
+        let config = Config {
+            scrolling_history: HISTORY_ROWS,
+            kitty_keyboard: true,
+            osc52: Osc52::Disabled,
+            ..Config::default()
+        };
+        let size = Size { columns: columns.into(), rows: rows.into() };
+        let outbox = Outbox::default();
+        Self {
+            term: Term::new(config, &size, outbox.clone()),
+            processor: Processor::new(),
+            version_parser: Parser::new(),
+            outbox,
+        }
+    }
+
+    /// Draws what the CLI wrote and returns what the terminal answers, in the order of the questions: some
+    /// CLIs ask DA1 last and take its answer as the end of all others.
+    #[must_use = "a CLI that asked waits for the answer"]
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Vec<u8> {
+        let mut answers = Vec::new();
+        while !bytes.is_empty() {
+            let mut query = VersionQuery { asked: false };
+            let upto = self.version_parser.advance_until_terminated(&mut query, bytes);
+            self.processor.advance(&mut self.term, &bytes[..upto]);
+            self.collect(&mut answers);
+            if query.asked {
+                answers.extend_from_slice(VERSION_ANSWER);
+            }
+            bytes = &bytes[upto..];
+        }
+        answers
+    }
+
+    /// Until when a synchronised update may hold back what was written; `None` when nothing is held back.
+    #[must_use]
+    pub fn held_back_until(&self) -> Option<Instant> {
+        self.processor.sync_timeout().sync_timeout()
+    }
+
+    /// Draws what a synchronised update held back, because its end did not come in time.
+    #[must_use = "a CLI that asked waits for the answer"]
+    pub fn draw_held_back(&mut self) -> Vec<u8> {
+        self.processor.stop_sync(&mut self.term);
+        let mut answers = Vec::new();
+        self.collect(&mut answers);
+        answers
+    }
+
+    /// All rows, the oldest kept one first, up to the last that is not blank.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row> {
+        let grid = self.term.grid();
+        let mut rows: Vec<Row> = Vec::new();
+        let mut goes_on = false;
+        for line in (grid.topmost_line().0..=grid.bottommost_line().0).map(Line) {
+            let (text, reaches_edge, wraps) = self.read_line(line);
+            match rows.last_mut() {
+                Some(last) if goes_on => {
+                    last.text.push_str(&text);
+                    last.reaches_edge = reaches_edge;
+                }
+                Some(_) | None => rows.push(Row { text, reaches_edge }),
+            }
+            goes_on = wraps;
+        }
+        for row in &mut rows {
+            row.text.truncate(row.text.trim_end().len());
+        }
+        let used = rows.iter().rposition(|row| !row.text.is_empty()).map_or(0, |last| last + 1);
+        rows.truncate(used);
+        rows
+    }
+
+    /// The targets of hyperlinks (OSC 8) on the grid, each once, in reading order.
+    #[must_use]
+    pub fn links(&self) -> Vec<String> {
+        let grid = self.term.grid();
+        let mut links: Vec<String> = Vec::new();
+        for line in (grid.topmost_line().0..=grid.bottommost_line().0).map(Line) {
+            for cell in &grid[line] {
+                if let Some(link) = cell.hyperlink()
+                    && !links.iter().any(|known| known == link.uri())
+                {
+                    links.push(link.uri().to_owned());
+                }
+            }
+        }
+        links
+    }
+
+    /// A line's text with its blanks, whether its last cell is used, and whether the terminal wrapped it.
+    fn read_line(&self, line: Line) -> (String, bool, bool) {
+        let row = &self.term.grid()[line];
+        let last = &row[Column(self.term.columns() - 1)];
+        let wraps = last.flags.contains(Flags::WRAPLINE);
+        let mut text = String::new();
+        for cell in row {
+            if !cell.flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER) {
+                // A tab stands in the first cell of the blanks that it skips.
+                text.push(if cell.c == '\t' { ' ' } else { cell.c });
+                text.extend(cell.zerowidth().into_iter().flatten());
+            }
+        }
+        (text, last.c != ' ', wraps)
+    }
+
+    fn collect(&self, answers: &mut Vec<u8>) {
+        for event in self.outbox.take() {
+            match event {
+                Event::PtyWrite(text) => answers.extend_from_slice(text.as_bytes()),
+                Event::ColorRequest(index, format) => answers.extend_from_slice(format(color(index)).as_bytes()),
+                Event::TextAreaSizeRequest(format) => {
+                    answers.extend_from_slice(format(self.window_size()).as_bytes());
+                }
+                Event::MouseCursorDirty
+                | Event::Title(_)
+                | Event::ResetTitle
+                | Event::ClipboardStore(..)
+                | Event::ClipboardLoad(..)
+                | Event::CursorBlinkingChange
+                | Event::Wakeup
+                | Event::Bell
+                | Event::Exit
+                | Event::ChildExit(_) => {}
+            }
+        }
+    }
+
+    fn window_size(&self) -> WindowSize {
+        let narrow = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        WindowSize {
+            num_lines: narrow(self.term.screen_lines()),
+            num_cols: narrow(self.term.columns()),
+            cell_width: CELL_PIXELS.0,
+            cell_height: CELL_PIXELS.1,
+        }
+    }
+}
+
+/// The colours that OSC 4, 10, 11 and 12 ask for. Everything but the background is bright on it, which is all
+/// that CLIs want to know.
+fn color(index: usize) -> Rgb {
+    if index == NamedColor::Background as usize || index == NamedColor::Black as usize {
+        BACKGROUND
+    } else {
+        FOREGROUND
+    }
+}
+
+struct Size {
+    columns: usize,
+    rows: usize,
+}
+
+impl Dimensions for Size {
+    fn total_lines(&self) -> usize {
+        self.rows
+    }
+    fn screen_lines(&self) -> usize {
+        self.rows
+    }
+    fn columns(&self) -> usize {
+        self.columns
+    }
+}
+
+/// Where the terminal leaves what it wants written to the CLI.
+#[derive(Clone, Default)]
+struct Outbox(Arc<Mutex<Vec<Event>>>);
+
+impl Outbox {
+    fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl EventListener for Outbox {
+    fn send_event(&self, event: Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+}
+
+/// Finds XTVERSION (`CSI > q`), which the terminal library leaves unanswered.
+struct VersionQuery {
+    asked: bool,
+}
+
+impl Perform for VersionQuery {
+    fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignore: bool, action: char) {
+        let first = params.iter().next().and_then(|param| param.first().copied()).unwrap_or(0);
+        self.asked = action == 'q' && intermediates == b">" && !ignore && first == 0;
+    }
+
+    fn terminated(&self) -> bool {
+        self.asked
+    }
+}
+
+#[cfg(test)]
+#[path = "screen_tests.rs"]
+mod tests;

@@ -1,0 +1,89 @@
+use super::*;
+
+fn drawn(columns: u16, written: &str) -> Screen {
+    let mut screen = Screen::new(columns, 10);
+    let _ = screen.feed(written.as_bytes());
+    screen
+}
+
+fn texts(screen: &Screen) -> Vec<String> {
+    screen.rows().into_iter().map(|row| row.text).collect()
+}
+
+#[test]
+fn every_query_that_clis_ask_is_answered() {
+    for (name, query, answer) in [
+        ("CSI 5n", "\x1b[5n", "\x1b[0n"),
+        ("CSI 6n", "ab\r\ncd\x1b[6n", "\x1b[2;3R"),
+        ("DA1", "\x1b[c", "\x1b[?6c"),
+        ("DA1 with 0", "\x1b[0c", "\x1b[?6c"),
+        ("XTVERSION", "\x1b[>q", "\x1bP>|anteroom(1)\x1b\\"),
+        ("XTVERSION with 0", "\x1b[>0q", "\x1bP>|anteroom(1)\x1b\\"),
+        ("kitty keyboard", "\x1b[?u", "\x1b[?0u"),
+        ("OSC 10", "\x1b]10;?\x1b\\", "\x1b]10;rgb:e6e6/e6e6/e6e6\x1b\\"),
+        ("OSC 11", "\x1b]11;?\x07", "\x1b]11;rgb:1010/1212/1818\x07"),
+        ("DECRQM of a set mode", "\x1b[?25$p", "\x1b[?25;1$y"),
+        ("DECRQM of synchronised updates", "\x1b[?2026$p", "\x1b[?2026;2$y"),
+        ("DECRQM of an unknown mode", "\x1b[?9999$p", "\x1b[?9999;0$y"),
+        ("size in cells", "\x1b[18t", "\x1b[8;10;80t"),
+        ("size in pixels", "\x1b[14t", "\x1b[4;160;640t"),
+    ] {
+        let mut screen = Screen::new(80, 10);
+        assert_eq!(String::from_utf8_lossy(&screen.feed(query.as_bytes())), answer, "{name}");
+    }
+}
+
+#[test]
+fn answers_come_in_the_order_of_the_questions() {
+    let mut screen = Screen::new(80, 10);
+    let answers = screen.feed(b"\x1b[>q\x1b[?u\x1b[c\x1b[6n");
+    assert_eq!(String::from_utf8_lossy(&answers), "\x1bP>|anteroom(1)\x1b\\\x1b[?0u\x1b[?6c\x1b[1;1R");
+}
+
+#[test]
+fn a_query_cut_by_chunks_is_answered_once() {
+    let mut screen = Screen::new(80, 10);
+    let answers: Vec<u8> = b"\x1b[>q\x1b[6n".iter().flat_map(|byte| screen.feed(&[*byte])).collect();
+    assert_eq!(String::from_utf8_lossy(&answers), "\x1bP>|anteroom(1)\x1b\\\x1b[1;1R");
+}
+
+#[test]
+fn wrapped_rows_are_joined_and_colours_leave_no_trace() {
+    let screen = drawn(10, "\x1b[94mabcdefgh\x1b[1mijklmnopq\x1b[0mrstuv\r\nnext");
+    assert_eq!(texts(&screen), ["abcdefghijklmnopqrstuv", "next"]);
+}
+
+#[test]
+fn words_placed_by_cursor_movement_stand_apart() {
+    let screen = drawn(40, "one\x1b[8Gtwo\x1b[2Cthree\x1b[2;3Hfour");
+    assert_eq!(texts(&screen), ["one    two  three", "  four"]);
+}
+
+#[test]
+fn a_row_that_reaches_the_edge_says_so() {
+    let screen = drawn(10, "0123456789\r\r\n01234");
+    let edges: Vec<_> = screen.rows().into_iter().map(|row| row.reaches_edge).collect();
+    assert_eq!(edges, [true, false]);
+}
+
+#[test]
+fn rows_that_scrolled_out_are_still_read() {
+    let lines: String = (0..30).map(|n| format!("line {n}\r\n")).collect();
+    assert_eq!(texts(&drawn(80, &lines)).first().map(String::as_str), Some("line 0"));
+}
+
+#[test]
+fn hyperlinks_are_read_with_their_targets() {
+    let screen = drawn(80, "\x1b]8;;https://example.com/a?b=c\x1b\\click\x1b]8;;\x1b\\ here");
+    assert_eq!(screen.links(), ["https://example.com/a?b=c"]);
+}
+
+#[test]
+fn a_synchronised_update_without_an_end_is_drawn_when_asked_for() {
+    let mut screen = drawn(80, "\x1b[?2026hheld");
+    assert!(screen.held_back_until().is_some());
+    assert_eq!(texts(&screen), Vec::<String>::new());
+    let _ = screen.draw_held_back();
+    assert!(screen.held_back_until().is_none());
+    assert_eq!(texts(&screen), ["held"]);
+}

@@ -1,0 +1,77 @@
+//! Makes one machine, shows its console, and destroys it when it has ended or a line comes on standard input. For
+//! trying out an image or an agent:
+//!
+//! ```text
+//! machine IMAGE AGENT [CA_CERTIFICATE]
+//! ```
+
+use std::{net::Ipv4Addr, path::PathBuf, time::Instant};
+
+use anteroom_machines::{Additions, Driver as _, Limits, MachineSpec};
+use anteroom_machines_sandbox::{Config, NetworkPolicy, SandboxDriver};
+use anteroom_protocol::{MachineId, guest::Boot};
+use tokio::io::AsyncReadExt as _;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
+    let [image, agent, rest @ ..] = arguments.as_slice() else {
+        return Err("usage: machine IMAGE AGENT [CA_CERTIFICATE]".into());
+    };
+    let certificates = rest.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(show(image, agent, certificates))
+}
+
+fn config(image: &PathBuf, agent: &PathBuf) -> Result<Config, Box<dyn std::error::Error>> {
+    let here = std::env::current_exe()?;
+    let built = here.parent().and_then(std::path::Path::parent).ok_or("no build directory")?;
+    Ok(Config {
+        instance: "trial".into(),
+        device_prefix: "tri-".into(),
+        image: image.clone(),
+        agent: agent.clone(),
+        launcher: (built.join("sandbox-init"), vec![]),
+        run_dir: "/run/anteroom-trial/machines".into(),
+        first_uid: 400_000,
+        network: NetworkPolicy {
+            pool: "10.88.0.0/16".parse()?,
+            gateway: Ipv4Addr::new(10, 88, 0, 1),
+            guest_port: 4001,
+            resolvers: vec![],
+            allow: vec![],
+        },
+    })
+}
+
+async fn show(image: &PathBuf, agent: &PathBuf, certificates: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
+    let driver = SandboxDriver::open(config(image, agent)?).await?;
+    println!("{:?}", driver.capabilities());
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(std::io::Error::other)?;
+    let address = Ipv4Addr::new(10, 88, random[0], random[1] | 2);
+    let spec = MachineSpec {
+        id: MachineId::from_random(random),
+        address,
+        boot: Boot {
+            controller_url: "http://10.88.0.1:4001".into(),
+            token: String::from("none").into(),
+            address: address.into(),
+            environment: vec![],
+        },
+        limits: Limits::default(),
+        additions: Additions { ca_certificates: certificates, ..Additions::default() },
+    };
+    let began = Instant::now();
+    driver.create(&spec).await?;
+    println!("{} at {address} after {:?}", spec.id, began.elapsed());
+    let mut byte = [0];
+    let mut input = tokio::io::stdin();
+    tokio::select! {
+        reason = driver.exited(&spec.id) => println!("ended: {reason}"),
+        read = input.read(&mut byte) => println!("asked to end ({read:?})"),
+    }
+    println!("{}", driver.logs(&spec.id).await?);
+    let began = Instant::now();
+    driver.destroy(&spec.id).await?;
+    println!("destroyed after {:?}", began.elapsed());
+    Ok(())
+}

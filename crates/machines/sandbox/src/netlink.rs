@@ -1,0 +1,303 @@
+//! Network devices, addresses and routes, by rtnetlink. One socket speaks about the network namespace in which it was
+//! opened, whatever the thread does later; the launcher uses that to connect two namespaces.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr},
+    os::fd::{AsRawFd, BorrowedFd},
+    path::Path,
+};
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload,
+};
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    address::{AddressAttribute, AddressMessage},
+    link::{
+        AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
+        LinkMessage,
+    },
+    neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState},
+    route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType},
+};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+/// What an interface carries when nobody says otherwise.
+const ETHERNET_MTU: u32 = 1500;
+
+/// A connection to the kernel about one network namespace.
+pub(crate) struct Netlink {
+    socket: Socket,
+    sequence: u32,
+}
+
+/// One end of a cable.
+pub(crate) struct End<'a> {
+    pub name: &'a str,
+    pub mac: [u8; 6],
+}
+
+/// A device as far as the driver asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Device {
+    pub index: u32,
+    pub name: String,
+    pub alias: Option<String>,
+    pub mtu: u32,
+}
+
+impl Netlink {
+    /// Opens a socket in the calling thread's network namespace.
+    pub(crate) fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        Ok(Self { socket, sequence: 0 })
+    }
+
+    /// Makes a cable: `host` here with an alias, `guest` in the network namespace `namespace`.
+    pub(crate) fn create_cable(
+        &mut self,
+        host: &End<'_>,
+        alias: &str,
+        guest: &End<'_>,
+        namespace: BorrowedFd<'_>,
+        mtu: u32,
+    ) -> io::Result<()> {
+        let mut peer = end(guest, mtu);
+        peer.attributes.push(LinkAttribute::NetNsFd(namespace.as_raw_fd()));
+        let mut message = end(host, mtu);
+        message.attributes.push(LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::Veth),
+            LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
+        ]));
+        self.create(RouteNetlinkMessage::NewLink(message))?;
+        // The alias is refused at creation; until it is set, the machine's directory tells whose device it is.
+        let mut message = LinkMessage::default();
+        message.header.index = self.index(host.name)?;
+        message.attributes.push(LinkAttribute::IfAlias(alias.to_owned()));
+        self.acknowledged(RouteNetlinkMessage::SetLink(message), 0)
+    }
+
+    /// Makes a bridge without ports, unless it is there.
+    pub(crate) fn ensure_bridge(&mut self, name: &str) -> io::Result<u32> {
+        let mut message = LinkMessage::default();
+        message.attributes.extend([
+            LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
+        ]);
+
+        match self.create(RouteNetlinkMessage::NewLink(message)) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        self.index(name)
+    }
+
+    /// Removes a device, and with it its other end. False when there was none.
+    pub(crate) fn delete(&mut self, name: &str) -> io::Result<bool> {
+        let mut message = LinkMessage::default();
+        message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        match self.acknowledged(RouteNetlinkMessage::DelLink(message), 0) {
+            Ok(()) => Ok(true),
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Switches a device on that shall have no IPv6 address by itself.
+    pub(crate) fn up_without_ipv6(&mut self, index: u32) -> io::Result<()> {
+        if has_ipv6() {
+            let mut message = LinkMessage::default();
+            message.header.index = index;
+            let mode = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+            message.attributes.push(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![mode])]));
+            self.acknowledged(RouteNetlinkMessage::SetLink(message), 0)?;
+        }
+        self.up(index)
+    }
+
+    /// Switches a device on.
+    pub(crate) fn up(&mut self, index: u32) -> io::Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        self.acknowledged(RouteNetlinkMessage::SetLink(message), 0)
+    }
+
+    /// Gives a device an address with no network around it, unless it has it.
+    pub(crate) fn add_address(&mut self, index: u32, address: Ipv4Addr) -> io::Result<()> {
+        let mut message = AddressMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.prefix_len = 32;
+        message.header.index = index;
+        message.attributes =
+            vec![AddressAttribute::Local(IpAddr::V4(address)), AddressAttribute::Address(IpAddr::V4(address))];
+        self.acknowledged(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    /// Says which hardware address an address has, so that nobody needs to ask or can answer falsely.
+    pub(crate) fn add_neighbour(&mut self, index: u32, address: Ipv4Addr, mac: [u8; 6]) -> io::Result<()> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.ifindex = index;
+        message.header.state = NeighbourState::Permanent;
+        message.header.kind = RouteType::Unicast;
+        message.attributes = vec![
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(address)),
+            NeighbourAttribute::LinkLayerAddress(mac.to_vec()),
+        ];
+        self.acknowledged(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    /// A route to one address that is on the other end of a device. `source` is what packets from here carry.
+    pub(crate) fn add_host_route(&mut self, index: u32, address: Ipv4Addr, source: Ipv4Addr) -> io::Result<()> {
+        let mut message = route(RouteScope::Link);
+        message.header.destination_prefix_length = 32;
+        message.attributes = vec![
+            RouteAttribute::Destination(RouteAddress::Inet(address)),
+            RouteAttribute::PrefSource(RouteAddress::Inet(source)),
+            RouteAttribute::Oif(index),
+        ];
+        self.acknowledged(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    /// The way to everything else.
+    pub(crate) fn add_default_route(&mut self, index: u32, gateway: Ipv4Addr) -> io::Result<()> {
+        let mut message = route(RouteScope::Universe);
+        message.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway)), RouteAttribute::Oif(index)];
+        self.acknowledged(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    /// A device's number.
+    pub(crate) fn index(&mut self, name: &str) -> io::Result<u32> {
+        let mut message = LinkMessage::default();
+        message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        let answers = self.exchange(RouteNetlinkMessage::GetLink(message), NLM_F_ACK)?;
+        answers
+            .into_iter()
+            .find_map(device)
+            .map(|device| device.index)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no device {name}")))
+    }
+
+    /// All devices.
+    pub(crate) fn devices(&mut self) -> io::Result<Vec<Device>> {
+        let answers = self.exchange(RouteNetlinkMessage::GetLink(LinkMessage::default()), NLM_F_DUMP)?;
+        Ok(answers.into_iter().filter_map(device).collect())
+    }
+
+    /// What the device of the default route carries; an Ethernet frame when there is none.
+    pub(crate) fn default_route_mtu(&mut self) -> io::Result<u32> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = AddressFamily::Inet;
+        let answers = self.exchange(RouteNetlinkMessage::GetRoute(message), NLM_F_DUMP)?;
+        let Some(index) = answers.iter().find_map(default_route_device) else { return Ok(ETHERNET_MTU) };
+        let devices = self.devices()?;
+        Ok(devices.iter().find(|device| device.index == index).map_or(ETHERNET_MTU, |device| device.mtu))
+    }
+
+    fn create(&mut self, message: RouteNetlinkMessage) -> io::Result<()> {
+        self.acknowledged(message, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    fn acknowledged(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+        self.exchange(message, NLM_F_ACK | flags).map(drop)
+    }
+
+    /// Sends a request and reads until the kernel has acknowledged it or has told everything.
+    fn exchange(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<Vec<RouteNetlinkMessage>> {
+        self.sequence += 1;
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | flags;
+        header.sequence_number = self.sequence;
+        let mut request = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
+        request.finalize();
+        let mut bytes = vec![0; request.buffer_len()];
+        request.serialize(&mut bytes);
+        self.socket.send(&bytes, 0)?;
+        let mut answers = Vec::new();
+        while !self.read_some(&mut answers)? {}
+        Ok(answers)
+    }
+
+    /// Reads one datagram; true when the exchange is over.
+    fn read_some(&mut self, answers: &mut Vec<RouteNetlinkMessage>) -> io::Result<bool> {
+        let (bytes, _) = self.socket.recv_from_full()?;
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).map_err(io::Error::other)?;
+            // Messages begin at multiples of four (NLMSG_ALIGN).
+            let length = (message.header.length as usize).next_multiple_of(4);
+            if length == 0 {
+                return Err(io::Error::other("the kernel sent a message without a length"));
+            }
+            rest = rest.get(length..).unwrap_or_default();
+            match message.payload {
+                NetlinkPayload::Done(_) => return Ok(true),
+                NetlinkPayload::Error(error) => {
+                    return if error.code.is_some() { Err(error.to_io()) } else { Ok(true) };
+                }
+                NetlinkPayload::InnerMessage(answer) => answers.push(answer),
+                // Theirs is a list that may grow; whatever is no answer is passed over.
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn end(end: &End<'_>, mtu: u32) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes = vec![
+        LinkAttribute::IfName(end.name.to_owned()),
+        LinkAttribute::Address(end.mac.to_vec()),
+        LinkAttribute::Mtu(mtu),
+    ];
+    message
+}
+
+/// A kernel without IPv6 refuses every word about it.
+fn has_ipv6() -> bool {
+    Path::new("/proc/sys/net/ipv6").exists()
+}
+
+fn route(scope: RouteScope) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet;
+    message.header.table = netlink_packet_route::route::RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = RouteProtocol::Static;
+    message.header.scope = scope;
+    message.header.kind = RouteType::Unicast;
+    message
+}
+
+fn device(answer: RouteNetlinkMessage) -> Option<Device> {
+    let RouteNetlinkMessage::NewLink(message) = answer else { return None };
+    let mut device = Device { index: message.header.index, name: String::new(), alias: None, mtu: ETHERNET_MTU };
+    for attribute in message.attributes {
+        if let LinkAttribute::IfName(name) = attribute {
+            device.name = name;
+        } else if let LinkAttribute::IfAlias(alias) = attribute {
+            device.alias = Some(alias);
+        } else if let LinkAttribute::Mtu(mtu) = attribute {
+            device.mtu = mtu;
+        }
+    }
+    Some(device)
+}
+
+fn default_route_device(answer: &RouteNetlinkMessage) -> Option<u32> {
+    let RouteNetlinkMessage::NewRoute(message) = answer else { return None };
+    let default = message.header.destination_prefix_length == 0
+        && message.header.table == netlink_packet_route::route::RouteHeader::RT_TABLE_MAIN
+        && message.header.kind == RouteType::Unicast;
+    let device = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Oif(index) => Some(*index),
+        _ => None,
+    });
+    if default { device } else { None }
+}

@@ -1,0 +1,88 @@
+//! A controller that is killed in the middle of a creation leaves nothing that the next one can't find and remove.
+//!
+//! This program is both: called without arguments it is the test; as `controller DIRECTORY INSTANCE NUMBER` it is the
+//! controller that will be killed.
+
+mod lab;
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead as _, BufReader},
+    net::Ipv4Addr,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anteroom_machines::{Driver as _, MachineSpec};
+use anteroom_machines_sandbox::{Config, SandboxDriver};
+use lab::{STAYING_AGENT, remains, run_lab};
+
+/// Kills, spread over twice the time of a creation on an idle host.
+const KILLS: u32 = 40;
+const STEP: Duration = Duration::from_millis(4);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [_, "controller", directory, instance, number] => controller(directory, instance, number.parse().unwrap()),
+        _ => the_next_controller_finds_and_removes_whatever_a_killed_one_left(),
+    }
+}
+
+fn spec(number: u32) -> MachineSpec {
+    let mut random = [0x6b; 16];
+    random[12..].copy_from_slice(&number.to_be_bytes());
+    lab::spec(random, Ipv4Addr::new(10, 99, 1, u8::try_from(number).unwrap()))
+}
+
+/// Says when it begins, makes a machine, and waits to be killed.
+fn controller(directory: &str, instance: &str, number: u32) {
+    let config = Config { instance: instance.to_owned(), ..lab::config(Path::new(directory), STAYING_AGENT, &[]) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let driver = SandboxDriver::open(config).await.unwrap();
+        println!("begins");
+        driver.create(&spec(number)).await.unwrap();
+        std::future::pending::<()>().await;
+    });
+}
+
+fn the_next_controller_finds_and_removes_whatever_a_killed_one_left() {
+    run_lab(STAYING_AGENT, &[], async |lab| {
+        let mut ran = 0;
+        for number in 1..=KILLS {
+            let mut child = Command::new(std::env::current_exe().unwrap())
+                .args(["controller", lab.directory.path().to_str().unwrap(), &lab.config.instance])
+                .arg(number.to_string())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            assert_eq!(line, "begins\n");
+            tokio::time::sleep(STEP * (number - 1)).await;
+            child.kill().unwrap();
+            child.wait().unwrap();
+            ran += usize::from(check(lab, number).await);
+        }
+        assert!(
+            ran > 0 && ran < KILLS as usize,
+            "{ran} of {KILLS} machines were complete: the kills hit one side only"
+        );
+        println!("test killed ... ok: {KILLS} kills, {ran} after the machine was complete");
+    });
+}
+
+/// True when the machine was complete.
+async fn check(lab: &lab::Lab, number: u32) -> bool {
+    let id = spec(number).id;
+    let driver = SandboxDriver::open(lab.config.clone()).await.unwrap();
+    let listed = driver.list().await.unwrap();
+    assert!(listed.is_empty() || listed == [id.clone()], "{listed:?}");
+    let complete = driver.inspect(&id).await.unwrap() == anteroom_machines::Observed::Running;
+    driver.destroy(&id).await.unwrap();
+    assert_eq!(remains(&lab.config, &id, &BTreeSet::new()), Vec::<String>::new(), "after kill {number}");
+    assert_eq!(driver.list().await.unwrap(), []);
+    complete
+}

@@ -1,0 +1,174 @@
+//! Machine rows: intents, what was seen, addresses and tokens' digests.
+
+use std::{collections::BTreeSet, net::Ipv4Addr};
+
+use anteroom_protocol::{MachineId, UnixMillis, UserId};
+use anteroom_session::{
+    Change,
+    machine::{MachineRow, Seen, Wanted},
+};
+use anteroom_store::{AddressPool, CommitError, Placement, StoreError, TokenDigest, planned_at};
+use sqlx::{SqliteConnection, sqlite::SqliteQueryResult};
+
+use crate::{
+    database::{Database, During as _},
+    words::{from_word, word},
+};
+
+/// A row as it stands in the table.
+#[derive(sqlx::FromRow)]
+struct Columns {
+    machine: String,
+    session: String,
+    driver: String,
+    address: u32,
+    wanted: String,
+    seen: String,
+    attempts: u32,
+    created_at: i64,
+}
+
+impl Columns {
+    fn read(self) -> Result<MachineRow, StoreError> {
+        let action = format_args!("read machine {}", self.machine);
+        Ok(MachineRow {
+            id: from_word(&self.machine, action)?,
+            session: from_word(&self.session, action)?,
+            driver: self.driver,
+            address: Ipv4Addr::from_bits(self.address),
+            wanted: from_word(&self.wanted, action)?,
+            seen: from_word(&self.seen, action)?,
+            attempts: self.attempts,
+            created_at: UnixMillis(self.created_at),
+        })
+    }
+}
+
+pub(crate) async fn plan(
+    connection: &mut SqliteConnection,
+    id: &MachineId,
+    change: &Change,
+    placement: Option<&Placement>,
+) -> Result<(), CommitError> {
+    let session = &change.session;
+    let action = || format!("plan machine {id} for session {}", session.id);
+    let placement = placement.ok_or_else(|| StoreError::new(action(), "a planned machine needs a placement"))?;
+    let address = free_address(connection, &placement.pool, &session.owner).await.during(action())?;
+    let address = address.ok_or(CommitError::NoCapacity)?;
+    sqlx::query(
+        "INSERT INTO machines (machine, session, driver, address, wanted, seen, seen_at, attempts, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?7)",
+    )
+    .bind(id.as_str())
+    .bind(session.id.as_str())
+    .bind(&placement.driver)
+    .bind(address.to_bits())
+    .bind(word(&Wanted::Running))
+    .bind(word(&Seen::Planned))
+    .bind(planned_at(change).0)
+    .execute(connection)
+    .await
+    .during(action())?;
+    Ok(())
+}
+
+/// The next address, if there is place for a machine of this owner. Called within the transaction that writes, so that
+/// nobody else can take it meanwhile.
+async fn free_address(
+    connection: &mut SqliteConnection,
+    pool: &AddressPool,
+    owner: &UserId,
+) -> Result<Option<Ipv4Addr>, sqlx::Error> {
+    let held: Vec<(u32, bool)> =
+        sqlx::query_as("SELECT address, owner = ? FROM machines JOIN sessions USING (session) WHERE seen <> 'gone'")
+            .bind(owner.as_str())
+            .fetch_all(&mut *connection)
+            .await?;
+    let of_owner = held.iter().filter(|(_, of_owner)| *of_owner).count();
+    if held.len() >= pool.max_machines as usize || of_owner >= pool.max_machines_per_owner as usize {
+        return Ok(None);
+    }
+    let latest: Option<u32> =
+        sqlx::query_scalar("SELECT address FROM machines WHERE address BETWEEN ? AND ? ORDER BY number DESC LIMIT 1")
+            .bind(pool.first.to_bits())
+            .bind(pool.last.to_bits())
+            .fetch_optional(connection)
+            .await?;
+    let held: BTreeSet<_> = held.into_iter().map(|(address, _)| Ipv4Addr::from_bits(address)).collect();
+    Ok(pool.next_free(latest.map(Ipv4Addr::from_bits), &held))
+}
+
+pub(crate) async fn retire(connection: &mut SqliteConnection, id: &MachineId) -> Result<(), StoreError> {
+    let action = || format!("retire machine {id}");
+    let done = sqlx::query("UPDATE machines SET wanted = ? WHERE machine = ?")
+        .bind(word(&Wanted::Gone))
+        .bind(id.as_str())
+        .execute(connection)
+        .await
+        .during(action())?;
+    must_exist(&done, action)
+}
+
+pub(crate) async fn begin_creating(database: &Database, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError> {
+    let action = || format!("begin to create machine {id}");
+    let done = sqlx::query("UPDATE machines SET seen = ?, attempts = attempts + 1, token_digest = ? WHERE machine = ?")
+        .bind(word(&Seen::Creating))
+        .bind(&token.0)
+        .bind(id.as_str())
+        .execute(&mut *database.writer().await?)
+        .await
+        .during(action())?;
+    must_exist(&done, action)
+}
+
+pub(crate) async fn saw(database: &Database, id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError> {
+    let action = || format!("store that machine {id} was seen {}", word(&seen));
+    let done = sqlx::query(
+        "UPDATE machines SET seen = ?1, seen_at = ?2, token_digest = iif(?1 = 'gone', NULL, token_digest)
+         WHERE machine = ?3",
+    )
+    .bind(word(&seen))
+    .bind(now.0)
+    .bind(id.as_str())
+    .execute(&mut *database.writer().await?)
+    .await
+    .during(action())?;
+    must_exist(&done, action)
+}
+
+fn must_exist(done: &SqliteQueryResult, action: impl FnOnce() -> String) -> Result<(), StoreError> {
+    match done.rows_affected() {
+        0 => Err(StoreError::new(action(), "there is no such machine")),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) async fn one(database: &Database, id: &MachineId) -> Result<Option<MachineRow>, StoreError> {
+    sqlx::query_as::<_, Columns>("SELECT * FROM machines WHERE machine = ?")
+        .bind(id.as_str())
+        .fetch_optional(&mut *database.reader().await?)
+        .await
+        .during(format!("read machine {id}"))?
+        .map(Columns::read)
+        .transpose()
+}
+
+pub(crate) async fn not_gone(database: &Database) -> Result<Vec<MachineRow>, StoreError> {
+    let rows: Vec<Columns> = sqlx::query_as("SELECT * FROM machines WHERE seen <> 'gone' ORDER BY number")
+        .fetch_all(&mut *database.reader().await?)
+        .await
+        .during("list the machines")?;
+    rows.into_iter().map(Columns::read).collect()
+}
+
+pub(crate) async fn by_token(database: &Database, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError> {
+    sqlx::query_as::<_, Columns>(
+        "SELECT * FROM machines WHERE token_digest = ? AND wanted = 'running' AND seen <> 'gone'",
+    )
+    .bind(&token.0)
+    .fetch_optional(&mut *database.reader().await?)
+    .await
+    .during("find a machine by its token")?
+    .map(Columns::read)
+    .transpose()
+}

@@ -1,0 +1,230 @@
+//! Sessions and their events: the one transaction in which a change is stored.
+
+use anteroom_protocol::{SessionId, UserId, session::SessionEvent};
+use anteroom_session::{Change, Session, Write};
+use anteroom_store::{CommitError, Extras, StoreError, Stored};
+use sqlx::SqliteConnection;
+
+use crate::{
+    credentials,
+    database::{Database, During as _},
+    machines, signaling,
+    words::{from_json, from_word, to_json, word},
+};
+
+/// What stands beside the body, derived here and nowhere else.
+struct Columns {
+    state: String,
+    ended: bool,
+    deadline_at: Option<i64>,
+    machine: Option<String>,
+    body: String,
+}
+
+impl Columns {
+    fn of(session: &Session) -> Self {
+        Self {
+            state: word(&session.state()),
+            ended: session.end().is_some(),
+            deadline_at: session.deadline().map(|at| at.0),
+            machine: session.machine.as_ref().map(ToString::to_string),
+            body: to_json(session),
+        }
+    }
+}
+
+pub(crate) async fn create(
+    database: &Database,
+    session: &Session,
+    change: Option<&Change>,
+    extras: &Extras,
+) -> Result<(), CommitError> {
+    let mut transaction = database.transaction().await?;
+    if let Some(key) = &extras.idempotency_key
+        && let Some(made) = by_key(&mut transaction, &session.owner, key).await?
+    {
+        return Err(CommitError::Repeated(made));
+    }
+    let first = change.map_or(session, |change| &change.session);
+    if !insert(&mut transaction, first, extras.idempotency_key.as_deref()).await? {
+        return Err(CommitError::Conflict(session.id.clone()));
+    }
+    if let Some(change) = change {
+        apply(&mut transaction, change, extras).await?;
+    }
+    transaction.commit().await.during(format!("create session {}", session.id))?;
+    Ok(())
+}
+
+pub(crate) async fn commit(
+    database: &Database,
+    version: u64,
+    change: &Change,
+    extras: &Extras,
+) -> Result<(), CommitError> {
+    let id = &change.session.id;
+    let mut transaction = database.transaction().await?;
+    if !update(&mut transaction, version, &change.session).await? {
+        return Err(CommitError::Conflict(id.clone()));
+    }
+    apply(&mut transaction, change, extras).await?;
+    transaction.commit().await.during(format!("commit a change to session {id}"))?;
+    Ok(())
+}
+
+async fn apply(connection: &mut SqliteConnection, change: &Change, extras: &Extras) -> Result<(), CommitError> {
+    let id = &change.session.id;
+    if let Some(row) = &extras.credential
+        && !credentials::put(connection, row).await?
+    {
+        return Err(CommitError::CredentialConflict(id.clone()));
+    }
+    for write in &change.writes {
+        match write {
+            Write::Offer { epoch, offer } => signaling::put_offer(connection, id, *epoch, offer).await?,
+            Write::Answer { epoch, answer } => signaling::put_answer(connection, id, *epoch, answer).await?,
+            Write::Candidates { epoch, side, candidates } => {
+                signaling::append(connection, id, *epoch, *side, candidates).await?;
+            }
+            Write::Event(event) => append_event(connection, id, event).await?,
+            Write::PlanMachine(machine) => {
+                machines::plan(connection, machine, change, extras.placement.as_ref()).await?;
+            }
+            Write::RetireMachine(machine) => machines::retire(connection, machine).await?,
+        }
+    }
+    Ok(())
+}
+
+/// False when there is such a session already.
+async fn insert(connection: &mut SqliteConnection, session: &Session, key: Option<&str>) -> Result<bool, StoreError> {
+    let columns = Columns::of(session);
+    let done = sqlx::query(
+        "INSERT INTO sessions (session, owner, provider, state, ended, deadline_at, created_at, machine, body, version,
+                               idempotency_key)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) ON CONFLICT (session) DO NOTHING",
+    )
+    .bind(session.id.as_str())
+    .bind(session.owner.as_str())
+    .bind(session.provider.as_str())
+    .bind(columns.state)
+    .bind(columns.ended)
+    .bind(columns.deadline_at)
+    .bind(session.created_at.0)
+    .bind(columns.machine)
+    .bind(columns.body)
+    .bind(key)
+    .execute(connection)
+    .await
+    .during(format!("insert session {}", session.id))?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// False when the session has another version.
+async fn update(connection: &mut SqliteConnection, version: u64, session: &Session) -> Result<bool, StoreError> {
+    let Ok(version) = i64::try_from(version) else { return Ok(false) };
+    let columns = Columns::of(session);
+    let done = sqlx::query(
+        "UPDATE sessions SET state = ?, ended = ?, deadline_at = ?, machine = ?, body = ?, version = version + 1
+         WHERE session = ? AND version = ?",
+    )
+    .bind(columns.state)
+    .bind(columns.ended)
+    .bind(columns.deadline_at)
+    .bind(columns.machine)
+    .bind(columns.body)
+    .bind(session.id.as_str())
+    .bind(version)
+    .execute(connection)
+    .await
+    .during(format!("update session {}", session.id))?;
+    Ok(done.rows_affected() == 1)
+}
+
+async fn append_event(
+    connection: &mut SqliteConnection,
+    id: &SessionId,
+    event: &SessionEvent,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO events (session, id, body) VALUES (?, ?, ?)")
+        .bind(id.as_str())
+        .bind(event.id)
+        .bind(to_json(event))
+        .execute(connection)
+        .await
+        .during(format!("append event {} of session {id}", event.id))?;
+    Ok(())
+}
+
+pub(crate) async fn one(database: &Database, id: &SessionId) -> Result<Option<Stored>, StoreError> {
+    let rows = sqlx::query_as("SELECT body, version FROM sessions WHERE session = ?")
+        .bind(id.as_str())
+        .fetch_all(&mut *database.reader().await?)
+        .await
+        .during(format!("read session {id}"))?;
+    Ok(read_all(rows)?.pop())
+}
+
+pub(crate) async fn live(database: &Database) -> Result<Vec<Stored>, StoreError> {
+    // Two ways that each have an index: all sessions ever would be walked otherwise, every time.
+    let rows = sqlx::query_as(
+        "SELECT body, version FROM sessions WHERE number IN (
+             SELECT number FROM sessions WHERE ended = 0 OR machine IS NOT NULL
+             UNION
+             SELECT sessions.number FROM machines JOIN sessions USING (session) WHERE seen <> 'gone'
+         ) ORDER BY number",
+    )
+    .fetch_all(&mut *database.reader().await?)
+    .await
+    .during("list the live sessions")?;
+    read_all(rows)
+}
+
+pub(crate) async fn newest_of(database: &Database, owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError> {
+    let rows = sqlx::query_as("SELECT body, version FROM sessions WHERE owner = ? ORDER BY number DESC LIMIT ?")
+        .bind(owner.as_str())
+        .bind(limit)
+        .fetch_all(&mut *database.reader().await?)
+        .await
+        .during(format!("list the sessions of {owner}"))?;
+    read_all(rows)
+}
+
+fn read_all(rows: Vec<(String, i64)>) -> Result<Vec<Stored>, StoreError> {
+    let read = |(body, version): (String, i64)| {
+        Ok(Stored { session: from_json(&body, "read a session")?, version: version.unsigned_abs() })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+pub(crate) async fn by_key(
+    connection: &mut SqliteConnection,
+    owner: &UserId,
+    key: &str,
+) -> Result<Option<SessionId>, StoreError> {
+    let action = || format!("find the session of {owner} by its idempotency key");
+    let id: Option<String> = sqlx::query_scalar("SELECT session FROM sessions WHERE owner = ? AND idempotency_key = ?")
+        .bind(owner.as_str())
+        .bind(key)
+        .fetch_optional(connection)
+        .await
+        .during(action())?;
+    id.map(|id| from_word(&id, action())).transpose()
+}
+
+pub(crate) async fn events(
+    database: &Database,
+    id: &SessionId,
+    after: u32,
+    limit: u32,
+) -> Result<Vec<SessionEvent>, StoreError> {
+    let bodies: Vec<String> =
+        sqlx::query_scalar("SELECT body FROM events WHERE session = ? AND id > ? ORDER BY id LIMIT ?")
+            .bind(id.as_str())
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&mut *database.reader().await?)
+            .await
+            .during(format!("read the events of session {id}"))?;
+    bodies.iter().map(|body| from_json(body, format_args!("read an event of session {id}"))).collect()
+}

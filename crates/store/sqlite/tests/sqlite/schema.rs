@@ -1,0 +1,106 @@
+//! The schema itself refuses what breaks an invariant, whoever writes, with whatever statement.
+
+use anteroom_protocol::Epoch;
+use anteroom_session::{Input, machine::Seen};
+use anteroom_store::suite::fixtures::{
+    NOW, Tested, answer_input, handle, machine_id, offer_input, pool, session_id, start, user,
+};
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+use tempfile::TempDir;
+
+use super::open;
+
+/// A store with two sessions: the first answered, superseded and ended, its machine gone; the second fresh.
+async fn filled() -> (Tested, SqliteConnection, TempDir) {
+    let (store, directory) = open().await;
+    start(&store, 1, &user(1), pool(9)).await;
+    handle(&store, 1, answer_input(Epoch(1), "offer 1", "answer 1")).await;
+    handle(&store, 1, offer_input("offer 2", 9)).await;
+    handle(&store, 1, Input::Cancel).await;
+    store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
+    start(&store, 2, &user(1), pool(9)).await;
+    let path = directory.path().join("anteroom.db");
+    let connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+    (store, connection, directory)
+}
+
+#[tokio::test]
+async fn statements_that_break_an_invariant_are_refused() {
+    let (_store, mut connection, _directory) = filled().await;
+    let (one, two) = (session_id(1), session_id(2));
+    let machine = machine_id(2);
+    let refused = [
+        // no-overwrite, one-answer, no-lost-candidate
+        (format!("UPDATE offers SET sdp = 'x' WHERE session = '{one}'"), "an offer never changes"),
+        (format!("INSERT OR REPLACE INTO offers VALUES ('{one}', 2, 'x')"), "an offer is a new epoch"),
+        (format!("INSERT INTO offers VALUES ('{one}', 2, 'x')"), "an offer is a new epoch"),
+        (format!("INSERT INTO offers VALUES ('{one}', 4, 'x')"), "an offer is a new epoch"),
+        (format!("UPDATE answers SET sdp = 'x' WHERE session = '{one}'"), "an answer never changes"),
+        (format!("INSERT OR REPLACE INTO answers VALUES ('{one}', 1, 'x')"), "an epoch takes one answer"),
+        (format!("INSERT INTO answers VALUES ('{one}', 7, 'x')"), "FOREIGN KEY"),
+        (format!("INSERT INTO candidates VALUES ('{one}', 1, 'vm', 9, '{{}}')"), "a candidate log has no gaps"),
+        (format!("INSERT OR REPLACE INTO candidates VALUES ('{one}', 1, 'vm', 1, '{{}}')"), "no gaps"),
+        (format!("INSERT INTO candidates VALUES ('{one}', 1, 'guest', 1, '{{}}')"), "CHECK"),
+        (format!("UPDATE candidates SET body = '{{}}' WHERE session = '{one}'"), "a candidate never changes"),
+        // one-end
+        (format!("UPDATE sessions SET state = 'failed', version = version + 1 WHERE session = '{one}'"), "ends once"),
+        (format!("UPDATE sessions SET state = 'done', version = version + 1 WHERE session = '{two}'"), "CHECK"),
+        (format!("UPDATE sessions SET state = 'failed', version = version + 1 WHERE session = '{two}'"), "CHECK"),
+        (format!("UPDATE sessions SET version = version - 1 WHERE session = '{two}'"), "version grows by one"),
+        ("UPDATE events SET body = '{}'".to_owned(), "an event never changes"),
+        (format!("INSERT INTO events VALUES ('{two}', 99, '{{}}')"), "an event log has no gaps"),
+        // nothing-leaks: one address, one machine; gone is for good
+        (format!("UPDATE machines SET seen = 'running' WHERE session = '{one}'"), "never comes back"),
+        (format!("UPDATE machines SET seen = 'lost' WHERE session = '{two}'"), "CHECK"),
+        (
+            format!(
+                "INSERT INTO machines SELECT NULL, 'mac', session, driver, address, wanted, seen, 0, 0, NULL, 0 FROM machines WHERE machine = '{machine}'"
+            ),
+            "UNIQUE",
+        ),
+        (format!("DELETE FROM machines WHERE machine = '{machine}'"), "FOREIGN KEY"),
+        // sealed: a credential is JSON of a sealed one, at the least
+        (
+            "INSERT INTO credentials VALUES (NULL, 'cre', 1, 'usr', 'codex', NULL, NULL, 0, 0, 'plain')".to_owned(),
+            "CHECK",
+        ),
+    ];
+    for (statement, rule) in refused {
+        let outcome = sqlx::query(AssertSqlSafe(statement.clone())).execute(&mut connection).await;
+        let error = outcome.expect_err(&statement).to_string();
+        assert!(error.contains(rule), "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_without_an_offer_is_refused() {
+    let (_store, mut connection, _directory) = filled().await;
+    let waiting =
+        "INSERT INTO sessions SELECT NULL, 'ses', owner, provider, 'waiting-for-offer', 0, NULL, 0, NULL, '{}', 1, NULL
+                   FROM sessions LIMIT 1";
+    sqlx::query(waiting).execute(&mut connection).await.unwrap();
+    let plan = "INSERT INTO machines VALUES (NULL, 'mac', 'ses', 'fake', 1, 'running', 'planned', 0, 0, NULL, 0)";
+    let error = sqlx::query(plan).execute(&mut connection).await.unwrap_err().to_string();
+    assert!(error.contains("a machine needs a stored offer"), "{error}");
+}
+
+#[tokio::test]
+async fn queries_that_run_for_each_request_walk_no_table() {
+    let (_store, mut connection, _directory) = filled().await;
+    for query in [
+        "SELECT body, version FROM sessions WHERE session = ''",
+        "SELECT session FROM sessions WHERE owner = '' AND idempotency_key = ''",
+        "SELECT body, version FROM sessions WHERE owner = '' ORDER BY number DESC LIMIT 9",
+        "SELECT number FROM sessions WHERE ended = 0 OR machine IS NOT NULL",
+        "SELECT address, owner = '' FROM machines JOIN sessions USING (session) WHERE seen <> 'gone'",
+        "SELECT * FROM machines WHERE token_digest = '' AND wanted = 'running' AND seen <> 'gone'",
+        "SELECT * FROM credentials WHERE owner = '' AND provider = '' ORDER BY version DESC LIMIT 1",
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        let walked = plan.iter().find(|step| step.3.starts_with("SCAN") && !step.3.contains("USING"));
+        assert_eq!(walked, None, "{query}");
+    }
+}

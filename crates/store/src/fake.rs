@@ -1,0 +1,194 @@
+//! The store in memory, for the tests of whoever uses the port. It behaves: it passes the same suite as the adapters,
+//! and a random test holds SQLite to the same answers. What is in it ends with it.
+
+use std::sync::{Mutex, PoisonError};
+
+use anteroom_protocol::{
+    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    session::SessionEvent,
+    signaling::{Answer, LoggedCandidate, Offer, Side},
+};
+use anteroom_session::{
+    Change, Session,
+    machine::{MachineRow, Seen},
+};
+use anteroom_vault::SealedCredential;
+use async_trait::async_trait;
+
+use crate::{AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, TokenDigest};
+use tables::Tables;
+
+mod tables;
+
+/// The store in memory.
+#[derive(Debug, Default)]
+pub struct FakeStore {
+    tables: Mutex<Tables>,
+}
+
+impl FakeStore {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {
+        // A reader that panicked has changed nothing, and a writer works on a copy.
+        read(&self.tables.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// All or nothing: works on a copy, which takes the tables' place when nothing was refused.
+    fn write<T, E>(&self, write: impl FnOnce(&mut Tables) -> Result<T, E>) -> Result<T, E> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut draft = tables.clone();
+        let outcome = write(&mut draft)?;
+        *tables = draft;
+        Ok(outcome)
+    }
+}
+
+#[async_trait]
+impl Store for FakeStore {
+    async fn create_session(
+        &self,
+        session: &Session,
+        change: Option<&Change>,
+        extras: Extras,
+    ) -> Result<(), CommitError> {
+        self.write(|tables| tables.create_session(session, change, &extras))
+    }
+
+    async fn commit(&self, version: u64, change: &Change, extras: Extras) -> Result<(), CommitError> {
+        self.write(|tables| tables.commit(version, change, &extras))
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Stored>, StoreError> {
+        Ok(self.read(|tables| tables.session(id).map(|record| record.stored.clone())))
+    }
+
+    async fn live_sessions(&self) -> Result<Vec<Stored>, StoreError> {
+        Ok(self.read(Tables::live_sessions))
+    }
+
+    async fn sessions_of(&self, owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        let newest = |tables: &Tables| {
+            let of_owner = tables.sessions.iter().rev().filter(|record| record.stored.session.owner == *owner);
+            of_owner.take(limit as usize).map(|record| record.stored.clone()).collect()
+        };
+        Ok(self.read(newest))
+    }
+
+    async fn session_by_key(&self, owner: &UserId, key: &str) -> Result<Option<SessionId>, StoreError> {
+        Ok(self.read(|tables| tables.session_by_key(owner, key).cloned()))
+    }
+
+    async fn offer(&self, id: &SessionId, epoch: Epoch) -> Result<Option<Offer>, StoreError> {
+        Ok(self.read(|tables| tables.offers.get(&(id.clone(), epoch)).cloned()))
+    }
+
+    async fn answer(&self, id: &SessionId, epoch: Epoch) -> Result<Option<Answer>, StoreError> {
+        Ok(self.read(|tables| tables.answers.get(&(id.clone(), epoch)).cloned()))
+    }
+
+    async fn candidates(
+        &self,
+        id: &SessionId,
+        epoch: Epoch,
+        side: Side,
+        after: u32,
+    ) -> Result<Vec<LoggedCandidate>, StoreError> {
+        let above = |tables: &Tables| match tables.candidates.get(&(id.clone(), epoch, side)) {
+            Some(log) => log.iter().filter(|logged| logged.seq > after).cloned().collect(),
+            None => Vec::new(),
+        };
+        Ok(self.read(above))
+    }
+
+    async fn events(&self, id: &SessionId, after: u32, limit: u32) -> Result<Vec<SessionEvent>, StoreError> {
+        let above = |tables: &Tables| match tables.events.get(id) {
+            Some(log) => log.iter().filter(|event| event.id > after).take(limit as usize).cloned().collect(),
+            None => Vec::new(),
+        };
+        Ok(self.read(above))
+    }
+
+    async fn machine(&self, id: &MachineId) -> Result<Option<MachineRow>, StoreError> {
+        Ok(self.read(|tables| tables.machine(id).map(|record| record.row.clone())))
+    }
+
+    async fn machines(&self) -> Result<Vec<MachineRow>, StoreError> {
+        Ok(self.read(|tables| tables.machines_not_gone().map(|record| record.row.clone()).collect()))
+    }
+
+    async fn begin_creating(&self, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError> {
+        self.write(|tables| tables.begin_creating(id, token))
+    }
+
+    async fn saw_machine(&self, id: &MachineId, seen: Seen, _now: UnixMillis) -> Result<(), StoreError> {
+        self.write(|tables| tables.saw_machine(id, seen))
+    }
+
+    async fn machine_by_token(&self, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError> {
+        Ok(self.read(|tables| tables.machine_by_token(token).cloned()))
+    }
+
+    async fn credentials_of(&self, owner: &UserId) -> Result<Vec<CredentialRow>, StoreError> {
+        Ok(self.read(|tables| tables.credentials_of(owner)))
+    }
+
+    async fn credential_for(&self, owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError> {
+        Ok(self.read(|tables| tables.newest_credential(owner, provider).cloned()))
+    }
+
+    async fn all_credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {
+        Ok(self.read(|tables| tables.credentials.clone()))
+    }
+
+    async fn rewrap(&self, id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError> {
+        self.write(|tables| {
+            for row in &mut tables.credentials {
+                if row.id == *id && row.version == version {
+                    row.sealed = sealed.clone();
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn remove_credential(&self, owner: &UserId, id: &CredentialId) -> Result<bool, StoreError> {
+        self.write(|tables| {
+            let before = tables.credentials.len();
+            tables.credentials.retain(|row| row.owner != *owner || row.id != *id);
+            Ok(tables.credentials.len() < before)
+        })
+    }
+
+    async fn owner(&self, candidate: &UserId, _now: UnixMillis) -> Result<UserId, StoreError> {
+        self.write(|tables| Ok(tables.owner.get_or_insert_with(|| candidate.clone()).clone()))
+    }
+
+    async fn put_access(&self, row: &AccessRow) -> Result<(), StoreError> {
+        self.write(|tables| {
+            tables.access.insert(row.digest.clone(), row.clone());
+            Ok(())
+        })
+    }
+
+    async fn user_by_access(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError> {
+        let valid = |row: &&AccessRow| !row.once && row.expires_at > now;
+        Ok(self.read(|tables| tables.access.get(digest).filter(valid).map(|row| row.user.clone())))
+    }
+
+    async fn use_link(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError> {
+        self.write(|tables| {
+            tables.access.retain(|_, row| row.expires_at > now);
+            let is_link = tables.access.get(digest).is_some_and(|row| row.once);
+            Ok(if is_link { tables.access.remove(digest).map(|row| row.user) } else { None })
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "fake_tests.rs"]
+mod tests;

@@ -1,0 +1,290 @@
+//! What the fake remembers, and the rules that a database would hold by its schema.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::Ipv4Addr,
+};
+
+use anteroom_protocol::{
+    Epoch, MachineId, ProviderId, SessionId, UserId,
+    session::SessionEvent,
+    signaling::{Answer, LoggedCandidate, Offer, Side},
+};
+use anteroom_session::{
+    Change, Session, Write,
+    machine::{MachineRow, Seen, Wanted},
+};
+
+use crate::{
+    AccessRow, AddressPool, CommitError, CredentialRow, Extras, KEPT_CREDENTIAL_VERSIONS, Placement, StoreError,
+    Stored, TokenDigest, planned_at,
+};
+
+/// Everything, in the order in which it came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tables {
+    pub(super) sessions: Vec<SessionRecord>,
+    pub(super) offers: HashMap<(SessionId, Epoch), Offer>,
+    pub(super) answers: HashMap<(SessionId, Epoch), Answer>,
+    pub(super) candidates: HashMap<(SessionId, Epoch, Side), Vec<LoggedCandidate>>,
+    pub(super) events: HashMap<SessionId, Vec<SessionEvent>>,
+    machines: Vec<MachineRecord>,
+    pub(super) credentials: Vec<CredentialRow>,
+    pub(super) owner: Option<UserId>,
+    pub(super) access: HashMap<TokenDigest, AccessRow>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct SessionRecord {
+    pub(super) stored: Stored,
+    key: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct MachineRecord {
+    pub(super) row: MachineRow,
+    token: Option<TokenDigest>,
+}
+
+fn refused(id: impl std::fmt::Display, rule: &'static str) -> StoreError {
+    StoreError::new(format!("write to {id}"), rule)
+}
+
+// --- sessions ------------------------------------------------------------------------------------
+
+impl Tables {
+    pub(super) fn session(&self, id: &SessionId) -> Option<&SessionRecord> {
+        self.sessions.iter().find(|record| record.stored.session.id == *id)
+    }
+
+    pub(super) fn session_by_key(&self, owner: &UserId, key: &str) -> Option<&SessionId> {
+        let made =
+            |record: &&SessionRecord| record.stored.session.owner == *owner && record.key.as_deref() == Some(key);
+        self.sessions.iter().find(made).map(|record| &record.stored.session.id)
+    }
+
+    pub(super) fn live_sessions(&self) -> Vec<Stored> {
+        let live = |stored: &&Stored| {
+            let session = &stored.session;
+            session.end().is_none()
+                || session.machine.is_some()
+                || self.machines_not_gone().any(|record| record.row.session == session.id)
+        };
+        self.sessions.iter().map(|record| &record.stored).filter(live).cloned().collect()
+    }
+
+    pub(super) fn create_session(
+        &mut self,
+        session: &Session,
+        change: Option<&Change>,
+        extras: &Extras,
+    ) -> Result<(), CommitError> {
+        let key = extras.idempotency_key.as_deref();
+        if let Some(made) = key.and_then(|key| self.session_by_key(&session.owner, key)) {
+            return Err(CommitError::Repeated(made.clone()));
+        }
+        if self.session(&session.id).is_some() {
+            return Err(CommitError::Conflict(session.id.clone()));
+        }
+        let stored = Stored { session: change.map_or(session, |change| &change.session).clone(), version: 1 };
+        self.sessions.push(SessionRecord { stored, key: key.map(str::to_owned) });
+        change.map_or(Ok(()), |change| self.apply(change, extras))
+    }
+
+    pub(super) fn commit(&mut self, version: u64, change: &Change, extras: &Extras) -> Result<(), CommitError> {
+        let id = &change.session.id;
+        let same = |record: &&mut SessionRecord| record.stored.session.id == *id && record.stored.version == version;
+        let record = self.sessions.iter_mut().find(same).ok_or_else(|| CommitError::Conflict(id.clone()))?;
+        let before = &record.stored.session;
+        if before.end().is_some() && before.state() != change.session.state() {
+            return Err(refused(id, "a session ends once").into());
+        }
+        record.stored = Stored { session: change.session.clone(), version: version + 1 };
+        self.apply(change, extras)
+    }
+
+    fn apply(&mut self, change: &Change, extras: &Extras) -> Result<(), CommitError> {
+        let id = &change.session.id;
+        if let Some(row) = &extras.credential {
+            self.put_credential(id, row)?;
+        }
+        for write in &change.writes {
+            match write {
+                Write::Offer { epoch, offer } => self.put_offer(id, *epoch, offer)?,
+                Write::Answer { epoch, answer } => self.put_answer(id, *epoch, answer)?,
+                Write::Candidates { epoch, side, candidates } => self.append(id, *epoch, *side, candidates)?,
+                Write::Event(event) => self.append_event(id, event)?,
+                Write::PlanMachine(machine) => self.plan(machine, change, extras.placement.as_ref())?,
+                Write::RetireMachine(machine) => self.machine_mut(machine)?.row.wanted = Wanted::Gone,
+            }
+        }
+        match &change.session.machine {
+            Some(machine) if self.machine(machine).is_none() => Err(refused(id, "its machine has no row").into()),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+// --- signaling -----------------------------------------------------------------------------------
+
+impl Tables {
+    fn put_offer(&mut self, id: &SessionId, epoch: Epoch, offer: &Offer) -> Result<(), StoreError> {
+        let newest = self.offers.keys().filter(|key| key.0 == *id).map(|key| key.1).max().unwrap_or(Epoch::NONE);
+        if epoch != newest.next() {
+            return Err(refused(id, "an offer is a new epoch, one more than the newest"));
+        }
+        self.offers.insert((id.clone(), epoch), offer.clone());
+        Ok(())
+    }
+
+    fn put_answer(&mut self, id: &SessionId, epoch: Epoch, answer: &Answer) -> Result<(), StoreError> {
+        let key = (id.clone(), epoch);
+        if !self.offers.contains_key(&key) || self.answers.contains_key(&key) {
+            return Err(refused(id, "an epoch with an offer takes one answer"));
+        }
+        self.answers.insert(key, answer.clone());
+        Ok(())
+    }
+
+    fn append(
+        &mut self,
+        id: &SessionId,
+        epoch: Epoch,
+        side: Side,
+        candidates: &[LoggedCandidate],
+    ) -> Result<(), StoreError> {
+        if !self.offers.contains_key(&(id.clone(), epoch)) {
+            return Err(refused(id, "candidates belong to an epoch with an offer"));
+        }
+        let log = self.candidates.entry((id.clone(), epoch, side)).or_default();
+        for logged in candidates {
+            if logged.seq as usize != log.len() + 1 {
+                return Err(refused(id, "a candidate log has no gaps"));
+            }
+            log.push(logged.clone());
+        }
+        Ok(())
+    }
+
+    fn append_event(&mut self, id: &SessionId, event: &SessionEvent) -> Result<(), StoreError> {
+        let log = self.events.entry(id.clone()).or_default();
+        if event.id as usize != log.len() + 1 {
+            return Err(refused(id, "an event log has no gaps"));
+        }
+        log.push(event.clone());
+        Ok(())
+    }
+}
+
+// --- machines ------------------------------------------------------------------------------------
+
+impl Tables {
+    pub(super) fn machine(&self, id: &MachineId) -> Option<&MachineRecord> {
+        self.machines.iter().find(|record| record.row.id == *id)
+    }
+
+    fn machine_mut(&mut self, id: &MachineId) -> Result<&mut MachineRecord, StoreError> {
+        let record = self.machines.iter_mut().find(|record| record.row.id == *id);
+        record.ok_or_else(|| refused(id, "there is no such machine"))
+    }
+
+    /// The machine's row, unless it is gone.
+    fn present(&mut self, id: &MachineId) -> Result<&mut MachineRecord, StoreError> {
+        let record = self.machine_mut(id)?;
+        if record.row.seen == Seen::Gone { Err(refused(id, "the machine is gone")) } else { Ok(record) }
+    }
+
+    pub(super) fn machines_not_gone(&self) -> impl Iterator<Item = &MachineRecord> {
+        self.machines.iter().filter(|record| record.row.seen != Seen::Gone)
+    }
+
+    fn plan(&mut self, id: &MachineId, change: &Change, placement: Option<&Placement>) -> Result<(), CommitError> {
+        let session = &change.session;
+        let placement = placement.ok_or_else(|| refused(id, "a planned machine needs a placement"))?;
+        if !self.offers.keys().any(|key| key.0 == session.id) {
+            return Err(refused(id, "a machine needs a stored offer").into());
+        }
+        if self.machine(id).is_some() {
+            return Err(refused(id, "there is such a machine already").into());
+        }
+        let row = MachineRow {
+            id: id.clone(),
+            session: session.id.clone(),
+            driver: placement.driver.clone(),
+            address: self.free_address(&placement.pool, &session.owner).ok_or(CommitError::NoCapacity)?,
+            wanted: Wanted::Running,
+            seen: Seen::Planned,
+            attempts: 0,
+            created_at: planned_at(change),
+        };
+        self.machines.push(MachineRecord { row, token: None });
+        Ok(())
+    }
+
+    fn free_address(&self, pool: &AddressPool, owner: &UserId) -> Option<Ipv4Addr> {
+        let of_owner = |record: &&MachineRecord| {
+            self.session(&record.row.session).is_some_and(|session| session.stored.session.owner == *owner)
+        };
+        let held: BTreeSet<_> = self.machines_not_gone().map(|record| record.row.address).collect();
+        let of_this_owner = self.machines_not_gone().filter(of_owner).count();
+        if held.len() >= pool.max_machines as usize || of_this_owner >= pool.max_machines_per_owner as usize {
+            return None;
+        }
+        let of_pool = |address: &Ipv4Addr| (pool.first..=pool.last).contains(address);
+        let latest = self.machines.iter().rev().map(|record| record.row.address).find(of_pool);
+        pool.next_free(latest, &held)
+    }
+
+    pub(super) fn begin_creating(&mut self, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError> {
+        let record = self.present(id)?;
+        record.row.seen = Seen::Creating;
+        record.row.attempts += 1;
+        record.token = Some(token.clone());
+        Ok(())
+    }
+
+    pub(super) fn saw_machine(&mut self, id: &MachineId, seen: Seen) -> Result<(), StoreError> {
+        if seen == Seen::Gone {
+            let record = self.machine_mut(id)?;
+            record.row.seen = seen;
+            record.token = None;
+        } else {
+            self.present(id)?.row.seen = seen;
+        }
+        Ok(())
+    }
+
+    pub(super) fn machine_by_token(&self, token: &TokenDigest) -> Option<&MachineRow> {
+        let bearer =
+            |record: &&MachineRecord| record.token.as_ref() == Some(token) && record.row.wanted == Wanted::Running;
+        self.machines_not_gone().find(bearer).map(|record| &record.row)
+    }
+}
+
+// --- credentials ---------------------------------------------------------------------------------
+
+impl Tables {
+    pub(super) fn newest_credential(&self, owner: &UserId, provider: &ProviderId) -> Option<&CredentialRow> {
+        let of = |row: &&CredentialRow| row.owner == *owner && row.provider == *provider;
+        self.credentials.iter().filter(of).max_by_key(|row| row.version)
+    }
+
+    pub(super) fn credentials_of(&self, owner: &UserId) -> Vec<CredentialRow> {
+        let providers: BTreeSet<_> =
+            self.credentials.iter().filter(|row| row.owner == *owner).map(|row| &row.provider).collect();
+        providers.into_iter().filter_map(|provider| self.newest_credential(owner, provider)).cloned().collect()
+    }
+
+    fn put_credential(&mut self, session: &SessionId, row: &CredentialRow) -> Result<(), CommitError> {
+        let fits = match self.newest_credential(&row.owner, &row.provider) {
+            Some(newest) => newest.id == row.id && newest.version + 1 == row.version,
+            None => row.version == 1,
+        };
+        if !fits {
+            return Err(CommitError::CredentialConflict(session.clone()));
+        }
+        self.credentials.retain(|old| old.id != row.id || old.version + KEPT_CREDENTIAL_VERSIONS > row.version);
+        self.credentials.push(row.clone());
+        Ok(())
+    }
+}

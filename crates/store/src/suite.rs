@@ -1,0 +1,84 @@
+//! What every adapter of the port has to pass, the fake included: one function for each fact, on an empty store.
+//!
+//! An adapter's tests call [`conformance!`](crate::conformance) with an async function that opens a new store and
+//! returns it with whatever must live as long (a temporary directory).
+
+#![allow(missing_docs, reason = "each fact is named after what it states")]
+
+pub mod access;
+pub mod credentials;
+pub mod fixtures;
+pub mod machines;
+pub mod sessions;
+pub mod signaling;
+
+/// Makes one test of each fact. `$open` names an async function `() -> (Arc<dyn Store>, Guard)`.
+#[macro_export]
+macro_rules! conformance {
+    ($open:ident) => {
+        $crate::conformance! { $open;
+            sessions {
+                a_session_reads_back_as_it_was_stored,
+                a_commit_under_a_stale_version_stores_nothing,
+                of_two_commits_under_one_version_one_is_stored,
+                a_dropped_commit_is_stored_whole_or_not_at_all,
+                a_session_is_created_once,
+                an_idempotency_key_makes_one_session,
+                of_two_requests_with_one_key_one_makes_a_session,
+                live_sessions_have_not_ended_or_have_a_machine,
+                sessions_of_an_owner_come_newest_first,
+                events_come_in_order,
+                a_gap_in_the_events_is_refused,
+                an_ended_session_ends_no_other_way,
+            }
+            signaling {
+                offer_and_intent_to_create_are_one_transaction,
+                without_capacity_nothing_is_stored,
+                an_offer_is_never_overwritten,
+                an_answer_is_never_overwritten,
+                an_answer_without_an_offer_is_refused,
+                candidates_come_in_order_for_each_epoch_and_side,
+                a_gap_in_the_candidates_is_refused,
+            }
+            machines {
+                a_machine_for_a_session_without_an_offer_is_refused,
+                a_planned_machine_needs_a_placement,
+                an_address_is_never_handed_out_twice,
+                an_address_is_free_again_when_its_machine_is_gone_and_not_before,
+                addresses_go_round,
+                machines_are_bounded_for_all_and_for_each_owner,
+                machines_that_are_gone_are_not_listed,
+                a_token_dies_when_its_machine_is_wanted_gone,
+                a_token_dies_with_its_machine,
+                a_new_attempt_replaces_the_token,
+                a_machine_that_is_gone_stays_gone,
+                an_unknown_machine_is_an_error,
+            }
+            credentials {
+                a_credential_is_stored_with_the_end_of_its_session,
+                a_credential_that_is_not_the_next_version_stores_nothing,
+                of_two_next_versions_one_is_stored,
+                the_newest_version_is_read_and_the_one_before_it_kept,
+                a_rewrapped_version_replaces_itself_only,
+                a_removed_credential_is_gone_in_all_versions_for_its_owner_only,
+            }
+            access {
+                the_owner_is_made_once,
+                a_link_works_once,
+                of_many_uses_of_a_link_one_works,
+                a_link_is_no_cookie_and_a_cookie_no_link,
+                what_has_expired_opens_nothing,
+                an_access_that_is_put_again_is_replaced,
+            }
+        }
+    };
+    ($open:ident; $($topic:ident { $($fact:ident),+ $(,)? })+) => {$(
+        mod $topic {$(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $fact() {
+                let (store, _guard) = super::$open().await;
+                $crate::suite::$topic::$fact(store).await;
+            }
+        )+}
+    )+};
+}

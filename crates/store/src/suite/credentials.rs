@@ -1,0 +1,97 @@
+//! Facts about credentials.
+
+use anteroom_protocol::session::SessionState;
+use anteroom_vault::Binding;
+use tokio::task::JoinSet;
+
+use super::fixtures::{
+    Tested, all_of, credential, credential_for, credential_id, provider, read, save, sealed, start_saving, user,
+};
+use crate::{CommitError, CredentialRow};
+
+/// Has a new session save this credential.
+async fn saved(store: &Tested, number: u32, row: &CredentialRow) {
+    let saving = start_saving(store, number, &row.owner).await;
+    save(store, &saving, row).await.unwrap();
+}
+
+pub async fn a_credential_is_stored_with_the_end_of_its_session(store: Tested) {
+    let row = credential(1, 1);
+    saved(&store, 1, &row).await;
+    assert_eq!(read(&store, 1).await.session.state(), SessionState::Succeeded);
+    assert_eq!(store.credential_for(&user(1), &provider("codex")).await.unwrap(), Some(row.clone()));
+    assert_eq!(store.credentials_of(&user(1)).await.unwrap(), [row]);
+    assert_eq!(store.credential_for(&user(1), &provider("wrangler")).await.unwrap(), None);
+    assert_eq!(store.credential_for(&user(2), &provider("codex")).await.unwrap(), None);
+    assert_eq!(store.credentials_of(&user(2)).await.unwrap(), []);
+}
+
+pub async fn a_credential_that_is_not_the_next_version_stores_nothing(store: Tested) {
+    let refuse = async |number, row: &CredentialRow| {
+        let saving = start_saving(&store, number, &row.owner).await;
+        let (before, credentials) = (all_of(&store, number).await, store.all_credentials().await.unwrap());
+        let refused = save(&store, &saving, row).await;
+        assert!(
+            matches!(&refused, Err(CommitError::CredentialConflict(id)) if *id == saving.session.id),
+            "{refused:?}"
+        );
+        assert_eq!(all_of(&store, number).await, before);
+        assert_eq!(store.all_credentials().await.unwrap(), credentials);
+    };
+    refuse(1, &credential(1, 2)).await;
+    saved(&store, 2, &credential(1, 1)).await;
+    refuse(3, &credential(1, 1)).await;
+    refuse(4, &credential(1, 3)).await;
+    refuse(5, &credential_for(1, "codex", credential_id(9), 2)).await;
+}
+
+pub async fn of_two_next_versions_one_is_stored(store: Tested) {
+    let mut saves = JoinSet::new();
+    for number in [1, 2] {
+        let (store, saving) = (store.clone(), start_saving(&store, number, &user(1)).await);
+        saves.spawn(async move { save(&store, &saving, &credential(1, 1)).await });
+    }
+    let outcomes = saves.join_all().await;
+    assert!(outcomes.iter().any(Result::is_ok), "{outcomes:?}");
+    assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(CommitError::CredentialConflict(_)))), "{outcomes:?}");
+    assert_eq!(store.all_credentials().await.unwrap().len(), 1);
+}
+
+pub async fn the_newest_version_is_read_and_the_one_before_it_kept(store: Tested) {
+    let rows: Vec<_> = (1..=4).map(|version| credential(1, version)).collect();
+    for (number, row) in (1..).zip(&rows) {
+        saved(&store, number, row).await;
+        assert_eq!(store.credential_for(&user(1), &provider("codex")).await.unwrap().as_ref(), Some(row));
+    }
+    let other = credential_for(1, "wrangler", credential_id(2), 1);
+    saved(&store, 5, &other).await;
+    assert_eq!(store.credentials_of(&user(1)).await.unwrap(), [rows[3].clone(), other.clone()]);
+    assert_eq!(store.all_credentials().await.unwrap(), [rows[2].clone(), rows[3].clone(), other]);
+}
+
+pub async fn a_rewrapped_version_replaces_itself_only(store: Tested) {
+    let rows = [credential(1, 1), credential(1, 2)];
+    saved(&store, 1, &rows[0]).await;
+    saved(&store, 2, &rows[1]).await;
+    let CredentialRow { id, owner, provider, version, .. } = rows[1].clone();
+    let again = sealed(&Binding { owner, provider, credential: id.clone(), version }, 2);
+    assert_ne!(again, rows[1].sealed);
+    store.rewrap(&id, version, &again).await.unwrap();
+    store.rewrap(&id, 7, &again).await.unwrap();
+    store.rewrap(&credential_id(9), 1, &again).await.unwrap();
+    let rewrapped = CredentialRow { sealed: again, ..rows[1].clone() };
+    assert_eq!(store.all_credentials().await.unwrap(), [rows[0].clone(), rewrapped]);
+}
+
+pub async fn a_removed_credential_is_gone_in_all_versions_for_its_owner_only(store: Tested) {
+    saved(&store, 1, &credential(1, 1)).await;
+    saved(&store, 2, &credential(1, 2)).await;
+    let kept = credential(2, 1);
+    saved(&store, 3, &kept).await;
+    assert!(!store.remove_credential(&user(1), &kept.id).await.unwrap(), "it is somebody else's");
+    assert!(store.remove_credential(&user(1), &credential_id(1)).await.unwrap());
+    assert!(!store.remove_credential(&user(1), &credential_id(1)).await.unwrap());
+    assert_eq!(store.all_credentials().await.unwrap(), [kept]);
+    // Connecting again begins anew.
+    saved(&store, 4, &credential_for(1, "codex", credential_id(3), 1)).await;
+}

@@ -1,0 +1,149 @@
+//! Facts about machine rows: intents, addresses, tokens.
+
+use std::{collections::BTreeSet, net::Ipv4Addr};
+
+use anteroom_session::{
+    Change, Input, Write,
+    machine::{Seen, Wanted},
+};
+use tokio::task::JoinSet;
+
+use super::fixtures::{
+    NOW, Tested, decide, digest, handle, machine, machine_id, offer_input, placed, pool, session, session_id, start,
+    try_start, user,
+};
+use crate::{AddressPool, CommitError, Extras};
+
+pub async fn a_machine_for_a_session_without_an_offer_is_refused(store: Tested) {
+    let waiting = session(1, &user(1));
+    store.create_session(&waiting, None, Extras::default()).await.unwrap();
+    // No decision does this; a mistake in one must not make a machine (invariant offer-first).
+    let change = Change { writes: vec![Write::PlanMachine(machine_id(1))], ..decide(&waiting, Input::Resumed) };
+    let refused = store.commit(1, &change, placed(pool(1))).await;
+    assert!(matches!(refused, Err(CommitError::Store(_))), "{refused:?}");
+    assert_eq!(store.machines().await.unwrap(), []);
+}
+
+pub async fn a_planned_machine_needs_a_placement(store: Tested) {
+    let waiting = session(1, &user(1));
+    let change = decide(&waiting, offer_input("offer 1", 1));
+    let refused = store.create_session(&waiting, Some(&change), Extras::default()).await;
+    assert!(matches!(refused, Err(CommitError::Store(_))), "{refused:?}");
+    assert_eq!(store.session(&session_id(1)).await.unwrap(), None);
+}
+
+pub async fn an_address_is_never_handed_out_twice(store: Tested) {
+    let mut starts = JoinSet::new();
+    for number in 1..=12 {
+        let store = store.clone();
+        starts.spawn(async move { try_start(&store, number, &user(1), pool(8)).await });
+    }
+    let outcomes = starts.join_all().await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 8, "{outcomes:?}");
+    let full = outcomes.iter().filter(|outcome| matches!(outcome, Err(CommitError::NoCapacity)));
+    assert_eq!(full.count(), 4, "{outcomes:?}");
+    let addresses: BTreeSet<_> = store.machines().await.unwrap().into_iter().map(|row| row.address).collect();
+    assert_eq!(addresses, (2..10).map(|host| Ipv4Addr::new(10, 87, 0, host)).collect());
+}
+
+pub async fn an_address_is_free_again_when_its_machine_is_gone_and_not_before(store: Tested) {
+    start(&store, 1, &user(1), pool(1)).await;
+    let full =
+        async |number| matches!(try_start(&store, number, &user(1), pool(1)).await, Err(CommitError::NoCapacity));
+    for seen in [Seen::Creating, Seen::Running] {
+        store.saw_machine(&machine_id(1), seen, NOW).await.unwrap();
+        assert!(full(2).await, "{seen:?}");
+    }
+    handle(&store, 1, Input::Cancel).await;
+    assert!(full(2).await, "wanted gone, and not gone yet");
+    store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
+    start(&store, 2, &user(1), pool(1)).await;
+    assert_eq!(machine(&store, 2).await.address, machine(&store, 1).await.address);
+}
+
+pub async fn addresses_go_round(store: Tested) {
+    // The second machine stays: its address is passed over in the second round.
+    let mut addresses = Vec::new();
+    for number in 1..=6 {
+        start(&store, number, &user(1), pool(4)).await;
+        addresses.push(machine(&store, number).await.address.octets()[3]);
+        if number != 2 {
+            store.saw_machine(&machine_id(number), Seen::Gone, NOW).await.unwrap();
+        }
+    }
+    assert_eq!(addresses, [2, 3, 4, 5, 2, 4]);
+}
+
+pub async fn machines_are_bounded_for_all_and_for_each_owner(store: Tested) {
+    let bounds = AddressPool { max_machines: 3, max_machines_per_owner: 2, ..pool(9) };
+    let try_start = async |number, owner| try_start(&store, number, &user(owner), bounds).await;
+    assert!(try_start(1, 1).await.is_ok());
+    assert!(try_start(2, 1).await.is_ok());
+    assert!(matches!(try_start(3, 1).await, Err(CommitError::NoCapacity)), "the owner has two");
+    assert!(try_start(4, 2).await.is_ok());
+    assert!(matches!(try_start(5, 3).await, Err(CommitError::NoCapacity)), "there are three");
+    store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
+    assert!(try_start(6, 1).await.is_ok());
+}
+
+pub async fn machines_that_are_gone_are_not_listed(store: Tested) {
+    for number in 1..=3 {
+        start(&store, number, &user(1), pool(3)).await;
+    }
+    handle(&store, 1, Input::Cancel).await;
+    store.saw_machine(&machine_id(2), Seen::Gone, NOW).await.unwrap();
+    let listed: Vec<_> = store.machines().await.unwrap().into_iter().map(|row| (row.id, row.wanted)).collect();
+    assert_eq!(listed, [(machine_id(1), Wanted::Gone), (machine_id(3), Wanted::Running)]);
+    assert_eq!(machine(&store, 2).await.seen, Seen::Gone, "it can be read by its id");
+    assert_eq!(store.machine(&machine_id(9)).await.unwrap(), None);
+}
+
+pub async fn a_token_dies_when_its_machine_is_wanted_gone(store: Tested) {
+    start(&store, 1, &user(1), pool(1)).await;
+    store.begin_creating(&machine_id(1), &digest("token")).await.unwrap();
+    assert_eq!(store.machine_by_token(&digest("token")).await.unwrap(), Some(machine(&store, 1).await));
+    assert_eq!(store.machine_by_token(&digest("another")).await.unwrap(), None);
+    handle(&store, 1, Input::Cancel).await;
+    assert_eq!(store.machine_by_token(&digest("token")).await.unwrap(), None);
+}
+
+pub async fn a_token_dies_with_its_machine(store: Tested) {
+    start(&store, 1, &user(1), pool(1)).await;
+    store.begin_creating(&machine_id(1), &digest("token")).await.unwrap();
+    store.saw_machine(&machine_id(1), Seen::Running, NOW).await.unwrap();
+    assert!(store.machine_by_token(&digest("token")).await.unwrap().is_some());
+    store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
+    assert_eq!(store.machine_by_token(&digest("token")).await.unwrap(), None);
+}
+
+pub async fn a_new_attempt_replaces_the_token(store: Tested) {
+    start(&store, 1, &user(1), pool(1)).await;
+    for (attempts, token) in [(1, "first"), (2, "second")] {
+        store.begin_creating(&machine_id(1), &digest(token)).await.unwrap();
+        let row = machine(&store, 1).await;
+        assert_eq!((row.seen, row.attempts), (Seen::Creating, attempts));
+    }
+    assert_eq!(store.machine_by_token(&digest("first")).await.unwrap(), None);
+    assert!(store.machine_by_token(&digest("second")).await.unwrap().is_some());
+}
+
+pub async fn a_machine_that_is_gone_stays_gone(store: Tested) {
+    start(&store, 1, &user(1), pool(1)).await;
+    for _ in 0..2 {
+        store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
+    }
+    assert!(store.saw_machine(&machine_id(1), Seen::Running, NOW).await.is_err());
+    assert!(store.begin_creating(&machine_id(1), &digest("token")).await.is_err());
+    assert_eq!(machine(&store, 1).await.seen, Seen::Gone);
+    assert_eq!(store.machine_by_token(&digest("token")).await.unwrap(), None);
+    // Its session ends only now: the row learns that it is not wanted either.
+    handle(&store, 1, Input::MachineLost { detail: String::from("it ended") }).await;
+    assert_eq!(machine(&store, 1).await.wanted, Wanted::Gone);
+}
+
+pub async fn an_unknown_machine_is_an_error(store: Tested) {
+    let error = store.begin_creating(&machine_id(1), &digest("token")).await.unwrap_err();
+    assert!(error.to_string().contains(machine_id(1).as_str()), "{error}");
+    let error = store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap_err();
+    assert!(error.to_string().contains(machine_id(1).as_str()), "{error}");
+}

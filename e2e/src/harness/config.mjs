@@ -1,0 +1,61 @@
+// The configuration of a run's controller: the product's own file, with a network of the run's own, the run's CA, and
+// the issuer's names and its one address as the only exception of the wall.
+import { randomInt } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { imageTree } from './image.mjs';
+
+/** Two at once is what scenarios need; the rest is room for one that is still going away. */
+const MACHINES = 6;
+
+/** A network that no other run on this host has: names and addresses from one number. */
+export function network() {
+  const number = randomInt(100, 250);
+  const letters = Array.from({ length: 3 }, () => String.fromCharCode(97 + randomInt(26))).join('');
+  return {
+    instance: `end-${letters}`,
+    devicePrefix: `e${letters}`,
+    runDir: `/run/anteroom-e2e-${letters}`,
+    firstUid: 300_000 + number * 1000,
+    uids: 256,
+    pool: `10.${number}.0.0/24`,
+    gateway: `10.${number}.0.1`,
+    guestPort: 4001,
+  };
+}
+
+// TOML's strings, numbers and lists of strings are written as JSON's.
+const table = (name, entries) => `[${name}]\n${Object.entries(entries).map(([key, value]) => `${key} = ${JSON.stringify(value)}`).join('\n')}\n`;
+const tables = (name, list) => list.map((entries) => table(`[${name}]`, entries)).join('\n');
+
+function writeAll(directory, texts) {
+  mkdirSync(directory, { recursive: true });
+  return Object.entries(texts).map(([name, contents]) => {
+    const file = path.join(directory, name);
+    writeFileSync(file, contents);
+    return file;
+  });
+}
+
+/**
+ * Writes the configuration and gives its path.
+ * @param {{directory: string, issuer: import('../issuer/index.mjs').Issuer, net: ReturnType<typeof network>, port: number,
+ *   files?: {path: string, contents: string, mode: number}[], providers?: Record<string, string>}} options
+ */
+export function writeConfig({ directory, issuer, net, port, files = [], providers = {} }) {
+  const providersDirectory = path.join(directory, 'providers');
+  writeAll(providersDirectory, Object.fromEntries(Object.entries(providers).map(([id, contents]) => [`${id}.toml`, contents])));
+  const sources = writeAll(path.join(directory, 'files'), Object.fromEntries(files.map(({ contents }, index) => [String(index), contents])));
+  const added = files.map((file, index) => ({ path: file.path, from: sources[index], mode: file.mode }));
+  const { instance, pool, gateway } = net;
+  const text = [
+    table('', { listen: `127.0.0.1:${port}`, data_dir: path.join(directory, 'data'), providers_dir: providersDirectory, image: imageTree() }).replace('[]\n', ''),
+    table('machines', { max: MACHINES, per_owner: MACHINES, run_dir: net.runDir, first_uid: net.firstUid }),
+    table('machines.additions', { ca_certificates: [path.resolve(issuer.ca)] }),
+    tables('machines.additions.hosts', issuer.hosts),
+    tables('machines.additions.files', added),
+    table('network', { instance, device_prefix: net.devicePrefix, pool, gateway, guest_port: net.guestPort, resolvers: [] }),
+    tables('network.allow', [{ address: issuer.place.address, protocol: 'tcp', port: 443 }]),
+  ].join('\n');
+  return writeAll(directory, { 'anteroom.toml': text })[0];
+}

@@ -1,0 +1,84 @@
+// A machine's desktop as its viewer has it: pixels of the streamed picture, clicks and keys into it.
+import { MARKS } from '../issuer/marks.mjs';
+import { until } from './wait.mjs';
+
+/** Video coding moves a flat colour by a few steps of 256. */
+const TOLERANCE = 36;
+/** A mark of 64 x 64 has 256 points of the grid; half of it may be covered by the pointer. */
+const POINTS = 100;
+const SEE_MS = 30_000;
+const NEEDS_SHIFT = /[A-Z~!@#$%^&*()_+{}|:"<>?]/;
+
+export class Desktop {
+  constructor(page) {
+    this.page = page;
+  }
+
+  /** Waits for the first decoded frame. */
+  picture(deadlineMs = SEE_MS) {
+    return until('a frame was decoded', deadlineMs, () => this.page.evaluate(() => globalThis.__probe.frameCount > 0));
+  }
+
+  /** Where a mark is now, in desktop pixels; null when it isn't to be seen. */
+  find(mark) {
+    return this.page.evaluate(([colour, tolerance, points]) => globalThis.__probe.find(colour, tolerance, points), [MARKS[mark], TOLERANCE, POINTS]);
+  }
+
+  /** Waits until a mark is to be seen. */
+  async sees(mark, deadlineMs = SEE_MS) {
+    return until(`the desktop shows ${mark}`, deadlineMs, () => this.find(mark));
+  }
+
+  /** Waits until a mark is not to be seen any more. */
+  async seesNo(mark, deadlineMs = SEE_MS) {
+    await until(`the desktop no longer shows ${mark}`, deadlineMs, async () => !(await this.find(mark)));
+  }
+
+  /** Clicks into the page where a pixel of the desktop is shown. */
+  async click({ x, y, width, height }) {
+    const box = await this.page.evaluate(() => {
+      const { left, top, width, height } = globalThis.__probe.video().getBoundingClientRect();
+      return { left, top, width, height };
+    });
+    // The picture keeps its shape inside the element (object-fit: contain).
+    const scale = Math.min(box.width / width, box.height / height);
+    const left = box.left + (box.width - width * scale) / 2;
+    const top = box.top + (box.height - height * scale) / 2;
+    await this.page.mouse.click(left + (x + 0.5) * scale, top + (y + 0.5) * scale);
+  }
+
+  async clickMark(mark) {
+    await this.click(await this.sees(mark));
+  }
+
+  /** Types text key by key, as a person does at a US keyboard: what needs Shift, with Shift. */
+  async type(text) {
+    const { keyboard } = this.page;
+    for (const character of text) {
+      const shift = NEEDS_SHIFT.test(character);
+      if (shift) await keyboard.down('Shift');
+      await keyboard.press(character);
+      if (shift) await keyboard.up('Shift');
+    }
+  }
+
+  /** Types as with caps lock, and as other layouts do: the characters, without Shift. */
+  async typeWithoutShift(text) {
+    await this.page.keyboard.type(text);
+  }
+
+  press(key) {
+    return this.page.keyboard.press(key);
+  }
+
+  /** Signs in at the issuer's page, by clicks and keys alone. */
+  async signIn(user, password) {
+    const field = await this.sees('userField');
+    // The field begins right of its mark.
+    await this.click({ ...field, x: field.x + 160 });
+    await this.type(user);
+    await this.press('Tab');
+    await this.type(password);
+    await this.press('Enter');
+  }
+}

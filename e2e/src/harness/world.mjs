@@ -1,0 +1,86 @@
+// Everything that a run has: issuer, controller, capture of machine tokens, the person's browser. Made once; taken
+// down in the opposite order, also when making it failed half way.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Issuer } from '../issuer/index.mjs';
+import { TokenCapture } from './capture.mjs';
+import { network, writeConfig } from './config.mjs';
+import { Controller, freePort } from './controller.mjs';
+import { Person } from './http.mjs';
+import { MachineLogs } from './logs.mjs';
+import { Remains } from './remains.mjs';
+import { Secrets } from './secrets.mjs';
+import { Viewer } from './viewer.mjs';
+
+const OUT = fileURLToPath(new URL('../../out', import.meta.url));
+
+export class World {
+  #undo = [];
+
+  /** `options` are those of the configuration. */
+  static async make(options = {}) {
+    const world = new World();
+    try {
+      await world.#make(options);
+    } catch (error) {
+      await world.end();
+      throw error;
+    }
+    return world;
+  }
+
+  async #make(options) {
+    mkdirSync(OUT, { recursive: true });
+    this.directory = mkdtempSync(path.join(os.tmpdir(), 'anteroom-e2e-'));
+    this.#undo.push(() => rmSync(this.directory, { recursive: true, force: true }));
+    this.secrets = new Secrets();
+    this.issuer = await Issuer.start(path.join(this.directory, 'issuer'));
+    this.#undo.push(() => this.issuer.stop());
+    this.net = network();
+    this.remains = new Remains(this.net);
+    const port = await freePort();
+    const config = writeConfig({ directory: this.directory, issuer: this.issuer, net: this.net, port, ...options });
+    this.capture = await TokenCapture.start(this.net.pool, this.net.guestPort);
+    this.#undo.push(() => this.capture.stop());
+    this.machineLogs = new MachineLogs(this.net.runDir);
+    this.#undo.push(() => this.machineLogs.stop());
+    this.controller = await this.#serve(config, port);
+    this.viewer = await Viewer.start();
+    this.#undo.push(() => this.viewer.stop());
+    this.person = await Person.open(this.controller.link);
+  }
+
+  async #serve(config, port) {
+    const controller = new Controller(config, `http://127.0.0.1:${port}`, path.join(OUT, 'controller.log'));
+    this.#undo.push(() => controller.stop());
+    this.secrets.addLink = (link) => this.secrets.add('one-time link', new URL(link).searchParams.get('token'));
+    await controller.start();
+    this.secrets.addLink(controller.link);
+    return controller;
+  }
+
+  /** A person's page with a profile of its own. */
+  async open() {
+    const link = await this.controller.newLink();
+    this.secrets.addLink(link);
+    return this.viewer.open(link);
+  }
+
+  /** Where guests call, as the host reaches it. */
+  get guestOrigin() {
+    return `http://${this.net.gateway}:${this.net.guestPort}`;
+  }
+
+  async end() {
+    for (const undo of this.#undo.reverse()) {
+      try {
+        await undo();
+      } catch (error) {
+        console.error('while clearing up:', error);
+      }
+    }
+    this.#undo = [];
+  }
+}

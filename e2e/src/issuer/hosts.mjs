@@ -1,0 +1,11 @@
+// Names that the issuer answers for. They are the production hosts of the CLIs, so that the command lines and
+// the CLIs' own URLs stay as people use them; only a machine's hosts file and one more CA lead here.
+
+export const CODEX = 'auth.openai.com';
+export const WRANGLER = 'dash.cloudflare.com';
+/** Wrangler sends the browser here when it has finished. */
+export const WRANGLER_END = 'welcome.developers.workers.dev';
+/** Pages of the tests' and the benchmark's own. */
+export const STAGE = 'stage.anteroom.test';
+
+export const ALL = [CODEX, WRANGLER, WRANGLER_END, STAGE];

@@ -1,0 +1,46 @@
+// The issuer's process: one TLS listener in front of all sites, in a network namespace of the run. It tells its
+// parent what happens (over node's IPC channel); nothing that it knows is written to a file.
+//
+// Arguments: address, port, certificate file, key file.
+import { readFileSync } from 'node:fs';
+import https from 'node:https';
+import { jsonToForm } from './adapter.mjs';
+import * as hosts from './hosts.mjs';
+import { interact } from './interaction.mjs';
+import { endPage } from './pages.mjs';
+import { makeProvider } from './provider.mjs';
+import { stage } from './stage.mjs';
+
+const [address, port, certificate, key] = process.argv.slice(2);
+const tell = (message) => process.send?.(message);
+
+const sites = new Map([hosts.CODEX, hosts.WRANGLER].map((host) => {
+  const provider = makeProvider(host, tell);
+  return [host, { host, provider, tell, callback: provider.callback() }];
+}));
+
+async function answer(request, response) {
+  const host = (request.headers.host ?? '').split(':')[0];
+  tell({ kind: 'request', host, method: request.method, path: request.url.split('?')[0] });
+  if (host === hosts.STAGE) return stage(request, response);
+  if (host === hosts.WRANGLER_END) {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+    return response.end(endPage('You may close this window'));
+  }
+  const site = sites.get(host);
+  if (!site) return response.writeHead(421).end();
+  if (await interact(site, request, response)) return undefined;
+  await jsonToForm(request);
+  return site.callback(request, response);
+}
+
+const server = https.createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, (request, response) => {
+  answer(request, response).catch((error) => {
+    tell({ kind: 'refused', host: request.headers.host, event: 'page', error: error.name, description: error.message });
+    if (!response.headersSent) response.writeHead(500);
+    response.end();
+  });
+});
+// The parent's end is this process's end: it must not outlive the run.
+process.on('disconnect', () => process.exit(0));
+server.listen(Number(port), address, () => tell({ kind: 'listening' }));

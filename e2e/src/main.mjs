@@ -1,0 +1,29 @@
+// All scenarios in one process, in this order, on one world.
+import { after } from 'node:test';
+import '../../bench/statistics.test.mjs';
+import './harness/secrets.test.mjs';
+import './harness/wait.test.mjs';
+import { World } from './harness/world.mjs';
+import { access } from './scenarios/access.mjs';
+import { ends } from './scenarios/ends.mjs';
+import { FILES, PROVIDERS } from './scenarios/providers.mjs';
+import { refusals } from './scenarios/refusals.mjs';
+import { signaling } from './scenarios/signaling.mjs';
+import { signIns } from './scenarios/sign-in.mjs';
+import { silence } from './scenarios/silence.mjs';
+import { survives } from './scenarios/survives.mjs';
+import { walls } from './scenarios/walls.mjs';
+
+// Made before anything is registered: without it no scenario has anything to say.
+const made = await World.make({ providers: PROVIDERS, files: FILES });
+const world = () => made;
+after(() => made.end(), { timeout: 60_000 });
+
+access(world);
+refusals(world);
+signIns(world);
+ends(world);
+survives(world);
+signaling(world);
+walls(world);
+silence(world);

@@ -1,0 +1,73 @@
+// What a sign-in survives: a reload of the page, a killed controller. The picture comes back and the sign-in completes.
+import assert from 'node:assert/strict';
+import { Attempt } from '../harness/attempt.mjs';
+import { scenario } from '../harness/scenario.mjs';
+import { until } from '../harness/wait.mjs';
+import { ACCOUNTS } from '../issuer/accounts.mjs';
+
+/** Issue 2, "How it must be seen to work", 4. */
+const PICTURE_BACK_MS = 2000;
+
+async function completes(attempt) {
+  await attempt.signIn('ada', ACCOUNTS.ada.password);
+  await attempt.allow();
+  const view = await attempt.ended();
+  assert.equal(view.state, 'succeeded', JSON.stringify(view.reason));
+  await attempt.machineGone();
+}
+
+export function survives(world) {
+  scenario('after a reload in the middle the picture is back within 2 s, and the sign-in completes', world, async (w, track) => {
+    const attempt = await Attempt.begin(w, 'codex', track);
+    await attempt.atLoginPage();
+    const before = await attempt.view();
+    const begun = performance.now();
+    await attempt.page.reload({ waitUntil: 'commit' });
+    await attempt.desktop.picture(PICTURE_BACK_MS * 5);
+    const took = performance.now() - begun;
+    assert.ok(took <= PICTURE_BACK_MS, `the picture was back after ${Math.round(took)} ms`);
+    const after = await attempt.view();
+    assert.equal(after.machine, before.machine, 'it is the same machine');
+    assert.equal(after.epoch, before.epoch + 1, 'a new connection is a new epoch');
+    await completes(attempt);
+  });
+
+  scenario('a controller that is killed in the middle of a sign-in goes on after its restart, and the sign-in completes', world, async (w, track) => {
+    const attempt = await Attempt.begin(w, 'wrangler', track);
+    await attempt.atLoginPage();
+    const before = await attempt.view();
+    await w.controller.kill();
+    // Media need no controller: the person's work goes on while it is away.
+    await attempt.signIn('ada', 'typed while nobody listens');
+    await attempt.desktop.sees('wrongPassword');
+    await w.controller.start();
+    w.secrets.addLink(w.controller.link);
+    const after = await attempt.view();
+    assert.equal(after.machine, before.machine, 'the machine was taken up');
+    await attempt.page.reload({ waitUntil: 'commit' });
+    await attempt.desktop.picture(PICTURE_BACK_MS);
+    await completes(attempt);
+  });
+
+  scenario('a controller that is killed while it makes a machine leaves no machine behind and finishes or ends the session', world, async (w, track) => {
+    const attempt = await Attempt.begin(w, 'codex', track);
+    await w.controller.kill();
+    await w.controller.start();
+    w.secrets.addLink(w.controller.link);
+    await attempt.reached('url-opened', 60_000);
+    await attempt.desktop.sees('userField', 30_000);
+    await completes(attempt);
+  });
+
+  scenario('a controller that is killed between the end and the clean-up cleans up after its restart', world, async (w, track) => {
+    const attempt = await Attempt.begin(w, 'codex', track);
+    await attempt.reached('desktop-ready');
+    const reply = await w.person.call('DELETE', `/api/session/${attempt.id}`);
+    assert.ok(reply.status < 300, `status ${reply.status}`);
+    await w.controller.kill();
+    await w.controller.start();
+    w.secrets.addLink(w.controller.link);
+    await until('still cancelled', 5000, async () => (await attempt.view()).state === 'cancelled');
+    await attempt.machineGone();
+  });
+}
