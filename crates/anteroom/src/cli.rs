@@ -45,11 +45,22 @@ enum Command {
     Link,
     /// Prints a token that a program sends as bearer, for thirty days.
     Token,
+    /// The guest image.
+    #[command(subcommand)]
+    Image(Image),
     /// The keys that seal credentials.
     #[command(subcommand)]
     Vault(Vault),
     /// Prints the description of the API.
     Openapi,
+}
+
+#[derive(Subcommand)]
+enum Image {
+    /// Makes the image, unless its recipe has one already, and prints where it is.
+    Build,
+    /// Prints where the image is, or will be.
+    Path,
 }
 
 #[derive(Subcommand)]
@@ -92,6 +103,7 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
     runtime.block_on(async {
         match arguments.command {
             Command::Serve { .. } => Ok(serve::run(config, key).await?),
+            Command::Image(command) => image(&config, &command),
             Command::Link => link(&config).await,
             Command::Token => token(&config).await,
             Command::Vault(Vault::Status) => vault_status(&config, key).await,
@@ -99,6 +111,15 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
             Command::Openapi => Ok(()),
         }
     })
+}
+
+fn image(config: &Config, command: &Image) -> Done {
+    let tree = match command {
+        Image::Build => wiring::recipe(config)?.build(&config.cache_dir)?,
+        Image::Path => wiring::image_tree(config)?,
+    };
+    println!("{}", tree.display());
+    Ok(())
 }
 
 async fn link(config: &Config) -> Done {

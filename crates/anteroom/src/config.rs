@@ -38,8 +38,13 @@ pub(crate) struct Config {
     pub(crate) providers_dir: Option<PathBuf>,
     /// The guest agent; by default `anteroom-guest` beside this program.
     pub(crate) guest_binary: Option<PathBuf>,
-    /// The guest image, a directory tree; by default the one that `anteroom image build` makes.
+    /// The guest image, a directory tree; by default the one that `anteroom image build` makes in `cache_dir`.
     pub(crate) image: Option<PathBuf>,
+    /// The guest image's recipe; by default `image` in the working directory or one above it, or
+    /// `../share/anteroom/image` beside this program's directory.
+    pub(crate) image_recipe: Option<PathBuf>,
+    /// Where images are kept: `~/.cache/anteroom`.
+    pub(crate) cache_dir: PathBuf,
     /// How the owner is called on the page.
     pub(crate) owner_name: String,
     /// The vault.
@@ -196,6 +201,7 @@ pub(crate) enum ConfigError {
 impl Default for Config {
     fn default() -> Self {
         let home = std::env::home_dir().unwrap_or_else(|| PathBuf::from("/root"));
+        let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 4000)),
             allowed_hosts: Vec::new(),
@@ -203,6 +209,8 @@ impl Default for Config {
             providers_dir: None,
             guest_binary: None,
             image: None,
+            image_recipe: None,
+            cache_dir: cache.join("anteroom"),
             owner_name: "Owner".to_owned(),
             vault: Vault::default(),
             machines: Machines::default(),
@@ -258,8 +266,11 @@ impl Config {
             return Err(ConfigError::Missing(file.to_owned()));
         }
         let environment = Env::prefixed("ANTEROOM_").ignore(&NO_SETTINGS).split("__");
-        Figment::from(Serialized::defaults(Self::default()))
-            .merge(Toml::file_exact(file.unwrap_or(Path::new(SYSTEM_FILE))))
+        // An exact file must be there; the system's need not.
+        let system = Some(Path::new(SYSTEM_FILE)).filter(|system| system.is_file());
+        let defaults = Figment::from(Serialized::defaults(Self::default()));
+        file.or(system)
+            .map_or(defaults.clone(), |file| defaults.merge(Toml::file_exact(file)))
             .merge(environment)
             .merge(Serialized::defaults(flags))
             .extract()

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, BufRead as _, BufReader, IsTerminal as _, Write as _},
+    io::{self, BufReader, IsTerminal as _, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -18,7 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest as _, Sha256};
 
 /// The script in the recipe.
-const SCRIPT: &str = "build";
+pub(crate) const SCRIPT: &str = "build";
 /// Characters of the digest that name an image: 128 bits.
 const NAME_CHARS: usize = 32;
 /// A recipe has some dozen small files; more is the wrong directory.

@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod edge;
 mod embedded;
+mod image;
 mod key_file;
 mod logs;
 mod serve;

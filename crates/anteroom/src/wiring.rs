@@ -20,6 +20,7 @@ use crate::{
     config::{self, Config},
     edge::SystemEntropy,
     embedded,
+    image::{ImageError, Recipe},
     key_file::{self, KeyError, KeySource},
 };
 
@@ -29,6 +30,8 @@ pub(crate) const LAUNCHER: &str = "sandbox-init";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Has the address that the page was served at last.
 const BOUND: &str = "listening";
+/// The directory of the guest image's recipe.
+const RECIPE: &str = "image";
 /// The guest agent's file name.
 const GUEST: &str = "anteroom-guest";
 
@@ -89,6 +92,26 @@ pub(crate) enum WiringError {
     /// The network's values don't fit each other.
     #[error("{0}")]
     Network(String),
+    /// The image's recipe is wrong.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The recipe is not where it is looked for.
+    #[error(
+        "the guest image's recipe is neither in {} or above it nor at {}; set image_recipe, or image",
+        here.display(), installed.display()
+    )]
+    NoRecipe {
+        /// The working directory.
+        here: PathBuf,
+        /// Beside the program.
+        installed: PathBuf,
+    },
+    /// The image was not made yet.
+    #[error("there is no guest image at {}; run `anteroom image build`", tree.display())]
+    NoImage {
+        /// Where it would be.
+        tree: PathBuf,
+    },
 }
 
 fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> WiringError + 'a {
@@ -252,11 +275,12 @@ fn proxy_environment(url: &str) -> Vec<(String, String)> {
 
 /// What the sandbox driver needs.
 pub(crate) fn sandbox(config: &Config) -> Result<sandbox::Config, WiringError> {
-    let this = std::env::current_exe().map_err(failed("finding", Path::new("this program")))?;
+    let this = this_program()?;
     let agent = config.guest_binary.clone().unwrap_or_else(|| this.with_file_name(GUEST));
-    let image = image(config)?;
-    for path in [&agent, &image] {
-        fs::metadata(path).map_err(failed("looking for", path))?;
+    fs::metadata(&agent).map_err(failed("looking for the guest agent", &agent))?;
+    let image = image_tree(config)?;
+    if !image.is_dir() {
+        return Err(WiringError::NoImage { tree: image });
     }
     Ok(sandbox::Config {
         instance: config.network.instance.clone(),
@@ -276,8 +300,34 @@ pub(crate) fn sandbox(config: &Config) -> Result<sandbox::Config, WiringError> {
     })
 }
 
-fn image(config: &Config) -> Result<PathBuf, WiringError> {
-    config.image.clone().ok_or_else(|| WiringError::Network("image: no guest image is set".to_owned()))
+/// Where the guest image is, or will be.
+pub(crate) fn image_tree(config: &Config) -> Result<PathBuf, WiringError> {
+    match &config.image {
+        Some(tree) => Ok(tree.clone()),
+        None => Ok(recipe(config)?.tree(&config.cache_dir)),
+    }
+}
+
+/// The guest image's recipe, with the pins of all providers.
+pub(crate) fn recipe(config: &Config) -> Result<Recipe, WiringError> {
+    let providers: Vec<_> = catalogue(config)?.iter().cloned().collect();
+    let directory = match &config.image_recipe {
+        Some(directory) => directory.clone(),
+        None => find_recipe()?,
+    };
+    Ok(Recipe::read(&directory, &providers)?)
+}
+
+fn find_recipe() -> Result<PathBuf, WiringError> {
+    let here = std::env::current_dir().map_err(failed("finding", Path::new("the working directory")))?;
+    let installed = this_program()?.with_file_name("../share/anteroom").join(RECIPE);
+    let around = here.ancestors().map(|directory| directory.join(RECIPE)).chain([installed.clone()]);
+    let is_recipe = |directory: &PathBuf| directory.join(crate::image::SCRIPT).is_file();
+    around.into_iter().find(is_recipe).ok_or(WiringError::NoRecipe { here, installed })
+}
+
+fn this_program() -> Result<PathBuf, WiringError> {
+    std::env::current_exe().map_err(failed("finding", Path::new("this program")))
 }
 
 /// The host's name servers that a machine can reach too; one on the host's own loopback is not.

@@ -48,9 +48,9 @@ export class Attempt {
   }
 
   /** Everything that a person does at the issuer, with their own password. */
-  async signIn(user, password) {
+  async signIn(user, password, how) {
     this.world.secrets.add('typed password', password);
-    await this.desktop.signIn(user, password);
+    await this.desktop.signIn(user, password, how);
   }
 
   allow() {

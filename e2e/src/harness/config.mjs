@@ -55,6 +55,8 @@ export function writeConfig({ directory, issuer, net, port, files = [], provider
     tables('machines.additions.hosts', issuer.hosts),
     tables('machines.additions.files', added),
     table('network', { instance, device_prefix: net.devicePrefix, pool, gateway, guest_port: net.guestPort, resolvers: [] }),
+    // Everything that any part would ever say, because the run is searched for secrets.
+    table('log', { format: 'text', filter: 'debug' }),
     tables('network.allow', [{ address: issuer.place.address, protocol: 'tcp', port: 443 }]),
   ].join('\n');
   return writeAll(directory, { 'anteroom.toml': text })[0];

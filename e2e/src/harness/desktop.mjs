@@ -1,5 +1,6 @@
 // A machine's desktop as its viewer has it: pixels of the streamed picture, clicks and keys into it.
 import { MARKS } from '../issuer/marks.mjs';
+import { german, GERMAN_LEVELS } from './german.mjs';
 import { until } from './wait.mjs';
 
 /** Video coding moves a flat colour by a few steps of 256. */
@@ -62,23 +63,38 @@ export class Desktop {
     }
   }
 
-  /** Types as with caps lock, and as other layouts do: the characters, without Shift. */
+  /** Types as with caps lock: the characters, without Shift. */
   async typeWithoutShift(text) {
     await this.page.keyboard.type(text);
+  }
+
+  /** Types as a person does at a German keyboard: other places, other levels, AltGr. */
+  async typeGerman(text) {
+    const session = await this.page.context().newCDPSession(this.page);
+    const send = (type, code, key, modifiers, typed) =>
+      session.send('Input.dispatchKeyEvent', { type, code, key, modifiers, ...(type === 'keyDown' && typed ? { text: key } : {}) });
+    for (const character of text) {
+      const { code, level } = german(character);
+      const modifier = GERMAN_LEVELS[level];
+      if (modifier) await send('keyDown', modifier.code, modifier.key, modifier.bit);
+      for (const type of ['keyDown', 'keyUp']) await send(type, code, character, modifier?.bit ?? 0, true);
+      if (modifier) await send('keyUp', modifier.code, modifier.key, 0);
+    }
+    await session.detach();
   }
 
   press(key) {
     return this.page.keyboard.press(key);
   }
 
-  /** Signs in at the issuer's page, by clicks and keys alone. */
-  async signIn(user, password) {
+  /** Signs in at the issuer's page, by clicks and keys alone. `how` types: `type`, `typeGerman`, `typeWithoutShift`. */
+  async signIn(user, password, how = 'type') {
     const field = await this.sees('userField');
     // The field begins right of its mark.
     await this.click({ ...field, x: field.x + 160 });
     await this.type(user);
     await this.press('Tab');
-    await this.type(password);
+    await this[how](password);
     await this.press('Enter');
   }
 }

@@ -1,7 +1,7 @@
 // What machines leave in the host: each kind of thing is looked up by the names that derive from a machine's id and
 // from the run's own instance, and by the host uids that only this run's machines have.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { until } from './wait.mjs';
 
@@ -83,6 +83,14 @@ export class Remains {
       ...this.everything().filter((thing) => names.some((name) => thing.includes(name))),
       ...[...known, ...this.processesOf(machine)].filter(({ pid, start }) => start && startOf(pid) === start).map(({ pid, name }) => `process ${pid} ${name}`),
     ];
+  }
+
+  /** Removes what the run's instance keeps while it has no machine: bridge, table, control groups, directory. */
+  removeInstance() {
+    output('ip', 'link', 'del', `${this.net.instance}0`);
+    output('nft', 'delete', 'table', 'inet', this.net.instance);
+    for (const { name } of [{ name: '.' }, ...list(CGROUPS)]) attempt(() => rmdirSync(path.join(CGROUPS, name, this.net.instance)));
+    attempt(() => rmdirSync(this.net.runDir));
   }
 
   /** Waits until nothing is left of a machine. */

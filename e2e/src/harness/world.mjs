@@ -13,7 +13,9 @@ import { MachineLogs } from './logs.mjs';
 import { Remains } from './remains.mjs';
 import { Secrets } from './secrets.mjs';
 import { Viewer } from './viewer.mjs';
+import { until } from './wait.mjs';
 
+const GONE_MS = 20_000;
 const OUT = fileURLToPath(new URL('../../out', import.meta.url));
 
 export class World {
@@ -54,7 +56,7 @@ export class World {
 
   async #serve(config, port) {
     const controller = new Controller(config, `http://127.0.0.1:${port}`, path.join(OUT, 'controller.log'));
-    this.#undo.push(() => controller.stop());
+    this.#undo.push(() => this.remains.removeInstance(), () => controller.stop(), () => this.endSessions());
     this.secrets.addLink = (link) => this.secrets.add('one-time link', new URL(link).searchParams.get('token'));
     await controller.start();
     this.secrets.addLink(controller.link);
@@ -66,6 +68,14 @@ export class World {
     const link = await this.controller.newLink();
     this.secrets.addLink(link);
     return this.viewer.open(link);
+  }
+
+  /** Ends what still runs: a controller that stops leaves its machines for its next start. */
+  async endSessions() {
+    if (!this.person || this.controller.ended) return;
+    const { providers } = await this.person.get('/api/providers');
+    for (const { session } of providers.filter(({ session }) => session)) await this.person.call('DELETE', `/api/session/${session.sessionId}`);
+    await until('no machine is left', GONE_MS, () => this.remains.everything().length === 0);
   }
 
   /** Where guests call, as the host reaches it. */

@@ -3,6 +3,8 @@
 /** @type {Record<string, {password: string, email: string, name: string}>} */
 export const ACCOUNTS = {
   ada: { password: 'Analytical-Engine/1843', email: 'ada@example.test', name: 'Ada' },
+  // Each letter is another key or another level on a German keyboard than on the machine's.
+  konrad: { password: 'Zähl/Werk@Größe=5€ yÄ', email: 'konrad@example.test', name: 'Konrad' },
   grace: { password: 'Nanoseconds-11.8-inches', email: 'grace@example.test', name: 'Grace' },
 };
 

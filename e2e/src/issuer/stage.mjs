@@ -24,12 +24,12 @@ const SCROLL = `
     image.data[i] = grey; image.data[i + 1] = grey; image.data[i + 2] = grey; image.data[i + 3] = 255;
   }
   brush.putImageData(image, 0, 0);
-  let top = 0;
-  const step = () => { top = (top + 8) % 900; context.drawImage(noise, 0, top, 800, 450, 0, 0, 800, 450); requestAnimationFrame(step); };
+  let offset = 0;
+  const step = () => { offset = (offset + 8) % 900; context.drawImage(noise, 0, offset, 800, 450, 0, 0, 800, 450); requestAnimationFrame(step); };
   step();`;
 
 const document = (body, script) => `<!doctype html><meta charset="utf-8"><title>Stage</title><link rel="icon" href="data:,">
-<style>${STYLE}</style><div id="block"></div>${body}<script>${script}</script>`;
+<style>${STYLE}</style><div id="block"></div>${body}<script type="module">${script}</script>`;
 
 /** Answers the stage's paths. */
 export function stage(request, response) {

@@ -70,6 +70,20 @@ export function signIns(world) {
     assert.ok(toml.includes(`refresh_token = "${issued.refresh_token}"`), 'the refresh token is the one that was issued');
   });
 
+  for (const [words, user, how] of [
+    ['on a German keyboard', 'konrad', 'typeGerman'],
+    ['with caps lock instead of Shift', 'ada', 'typeWithoutShift'],
+  ]) {
+    scenario(`a password that is typed ${words} arrives as it was typed`, world, async (w, track) => {
+      const attempt = await Attempt.begin(w, 'wrangler', track);
+      const since = w.issuer.now;
+      await attempt.atLoginPage();
+      await attempt.signIn(user, ACCOUNTS[user].password, how);
+      const login = await w.issuer.saw((event) => event.kind === 'login', 'somebody signed in', 10_000, since);
+      assert.deepEqual([login.user, login.password], [user, ACCOUNTS[user].password]);
+    });
+  }
+
   scenario('a wrong password is asked for again, and the right one signs in', world, async (w, track) => {
     const attempt = await Attempt.begin(w, 'codex', track);
     const since = w.issuer.now;

@@ -29,6 +29,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         check_media_type(&request)?;
         let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
         let body = body.map_err(|_| too_slow())?.map_err(|rejection| unread(rejection.status()))?;
+        // Serde takes an array for an object whose fields are in order; our clients send objects.
+        if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+            return Err(malformed(".", "expected an object"));
+        }
         let mut json = serde_json::Deserializer::from_slice(&body);
         let value = serde_path_to_error::deserialize(&mut json)
             .map_err(|error| malformed(&error.path().to_string(), &error.inner().to_string()))?;

@@ -26,6 +26,8 @@ fn calls(session: &str) -> Vec<(Method, String, String)> {
             }
         }
     }
+    // What ends the session comes last, because a machine's token dies with it.
+    calls.sort_by_key(|(method, path, _)| *method == Method::DELETE && path.contains("/session/"));
     calls
 }
 

@@ -39,7 +39,7 @@ fn table() -> Vec<Bad> {
         bad("provider that can't be one", json!({"provider": "../etc"}), 400, "malformed", "provider"),
         bad("no provider", json!({}), 400, "malformed", "provider"),
         bad("unknown field", json!({"provider": "codex", "sdp": "x"}), 400, "malformed", "sdp"),
-        bad("flat offer", with_offer(json!({"type": "offer", "sdp": "x"})), 400, "malformed", "webrtcOffer.type"),
+        bad("flat offer", with_offer(json!({"type": "offer", "sdp": "x"})), 400, "malformed", "webrtcOffer.sdp"),
         bad(
             "null type",
             with_offer(json!({"offer": {"type": null, "sdp": "x"}})),
@@ -153,6 +153,7 @@ async fn what_is_not_json_is_refused() {
     send("application/x-www-form-urlencoded", good).await.is_problem(415, "unsupported-media-type");
     send("application/json", "{").await.is_problem(400, "malformed");
     send("application/json", "").await.is_problem(400, "malformed");
+    send("application/json", r#"["codex"]"#).await.is_problem(400, "malformed");
     send("application/json", "\u{0}\u{1}").await.is_problem(400, "malformed");
     send("application/json", r#"{"provider":"codex"} x"#).await.is_problem(400, "malformed");
     send("application/json; charset=utf-8", good).await.is(201);

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use anteroom_machines::{
-    Driver as _,
-    fake::{Call, Fault},
-};
+use anteroom_machines::fake::{Call, Fault};
 use anteroom_protocol::MachineId;
 use anteroom_store::Store as _;
 use axum::http::Method;
@@ -69,22 +66,16 @@ async fn what_no_row_knows_is_reclaimed_also_when_listing_fails_at_first() {
     let owner = running.owner().await;
     running.click(&owner, "codex", "o1").await;
     let mut stray = lab.machines(1).await.remove(0);
-    let known = stray.id.clone();
     stray.id = MachineId::from_random([3; 16]);
     for fault in [Fault::Fails, Fault::Hangs] {
         lab.world.plan(Call::List, fault);
     }
     lab.world.plan(Call::Destroy, Fault::FailsHalfway);
     lab.world.litter(&stray);
-    // The agent that never speaks costs the session after a while; until then only the stray one goes.
-    let gone = async {
-        while lab.world.driver().list().await.map_or(true, |listed| listed.contains(&stray.id)) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(crate::harness::DEADLINE, gone).await.expect("the stray machine goes");
-    assert_ne!(known, stray.id);
+    // Some sweeps, which take the planned faults; the agent that never speaks costs the session meanwhile.
+    tokio::time::sleep(Duration::from_secs(120)).await;
     lab.nothing_is_left().await;
+    assert_eq!(lab.world.counts(), (1, 2), "one machine was made, and two were destroyed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +148,8 @@ async fn without_a_place_nothing_is_stored_and_a_place_that_is_free_again_is_use
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_while_the_machine_is_made_leaves_nothing() {
-    let lab = Lab::new();
+    let mut lab = Lab::new();
+    lab.max_machines = 20;
     let running = lab.start().await;
     let owner = running.owner().await;
     for _ in 0..20 {

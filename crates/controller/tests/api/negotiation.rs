@@ -74,6 +74,7 @@ async fn f01_not_yet_is_204_after_waiting_and_never_404() {
     let before = Instant::now();
     stage.read_answer(1, 7).await.is(204);
     assert_eq!(before.elapsed().as_secs(), 7);
+    stage.answer(answer_json("a1", "o1", 1)).await.is(201);
     stage.read_offer(1, 1000).await.is(204);
     assert_eq!(before.elapsed().as_secs(), 7 + 25, "a wait is clamped to 25 s");
     let before = Instant::now();
@@ -115,8 +116,9 @@ async fn f05_the_same_offer_again_is_the_same_epoch() {
     assert_eq!(stage.offer("o1").await, 1);
     assert_eq!(stage.offer("o2").await, 2);
     assert_eq!(stage.offer("o2").await, 2);
-    // An offer that was superseded has a connection that is closed, and comes back as nothing but a new one.
-    assert_eq!(stage.offer("o1").await, 3);
+    let path = format!("/api/webrtc/session/{}/offer", stage.session);
+    let late = stage.running.person(&stage.owner, Method::POST, &path, Some(offer_json("o1"))).await;
+    assert_eq!(late.is_problem(409, "stale-epoch")["epoch"], 2, "an offer that was superseded never comes back");
 }
 
 #[tokio::test(start_paused = true)]

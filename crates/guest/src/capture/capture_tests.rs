@@ -24,6 +24,10 @@ impl Trial {
     }
 
     fn begin(&self) -> Capture {
+        self.begin_settling(100)
+    }
+
+    fn begin_settling(&self, settle_ms: u32) -> Capture {
         let rules = CredentialRules {
             files: vec![CredentialFile {
                 path: self.path.to_owned(),
@@ -31,7 +35,7 @@ impl Trial {
                 not_blank: vec!["/tokens/access".to_owned(), "/tokens/refresh".to_owned()],
                 optional: false,
             }],
-            settle_ms: 100,
+            settle_ms,
             rotates: true,
             account: None,
             freshness: None,
@@ -65,21 +69,20 @@ async fn a_credential_in_directories_that_came_later_is_captured() {
 }
 
 #[tokio::test]
-async fn of_two_renames_in_a_row_the_second_is_captured() {
+async fn of_several_renames_within_the_settling_time_the_last_is_captured() {
     let trial = Trial::new(".claude/auth.json");
-    let capture = trial.begin();
+    let capture = trial.begin_settling(1000);
     trial.replace(WHOLE);
     let file = trial.file();
-    let second = std::thread::spawn(move || {
-        // The gap that was measured between the two writes of one CLI.
-        let until = std::time::Instant::now() + Duration::from_millis(60);
-        while std::time::Instant::now() < until {
-            std::thread::yield_now();
+    // Each comes before the settling time is over, and the last one later than it counts from the first.
+    let later = tokio::spawn(async move {
+        for content in [WHOLE, NEWER] {
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            write_and_rename(&file, content);
         }
-        write_and_rename(&file, NEWER);
     });
     assert_eq!(content(&capture.finish().await.unwrap()), [NEWER]);
-    second.join().unwrap();
+    later.await.unwrap();
 }
 
 #[tokio::test]
@@ -137,11 +140,11 @@ async fn a_credential_from_before_the_cli_is_not_taken_for_its_own() {
 #[tokio::test]
 async fn files_that_never_settle_are_not_taken() {
     let trial = Trial::new(".cli/auth.json");
-    let capture = trial.begin();
+    let capture = trial.begin_settling(1000);
     let file = trial.file();
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let writer = std::thread::spawn(move || {
-        while stopped.recv_timeout(Duration::from_millis(20)).is_err() {
+        while stopped.recv_timeout(Duration::from_millis(50)).is_err() {
             write_and_rename(&file, WHOLE);
         }
     });

@@ -107,7 +107,7 @@ async fn answer(
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
-) -> (StatusCode, String) {
+) -> (StatusCode, [(&'static str, &'static str); 1], String) {
     let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
     script.seen.lock().unwrap().push(Seen {
         call: format!("{method} {uri}"),
@@ -115,5 +115,7 @@ async fn answer(
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
     });
     let (status, body) = script.answers.lock().unwrap().pop_front().unwrap_or_else(ended);
-    (StatusCode::from_u16(status).unwrap(), if body.is_null() { String::new() } else { body.to_string() })
+    // Heeded in redirects only.
+    let location = [("location", "/elsewhere")];
+    (StatusCode::from_u16(status).unwrap(), location, if body.is_null() { String::new() } else { body.to_string() })
 }

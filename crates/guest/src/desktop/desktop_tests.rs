@@ -68,9 +68,13 @@ async fn the_desktop_is_ready_when_the_window_manager_manages() {
 
 #[tokio::test]
 async fn an_x_server_that_is_killed_comes_back_with_the_same_number() {
+    // A lower number is free by then, which a server that may choose would take.
+    let directory = tempfile::tempdir().unwrap();
+    let lower = XServer::start(&Layout::of_test(directory.path()), SIZE).await.unwrap();
     let (mut trial, pid_file) = start(|layout, pid| layout.x_server = with_pid_file(pid, &layout.x_server));
     let first = trial.display(1).await;
     trial.ready().await;
+    drop(lower);
     kill(&pid_file);
     let second = trial.display(2).await;
     assert_eq!(second.name, first.name);

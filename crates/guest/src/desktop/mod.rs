@@ -105,10 +105,12 @@ pub async fn supervise(
                 let environment = desktop_environment(&layout, machine, &name);
                 let display = Display { name, generation, environment };
                 displays.send_replace(Some(display.clone()));
-                tokio::select! {
+                let ended = tokio::select! {
                     ended = server.ended() => ended,
                     ended = keep_window_manager(&layout, &display, reporter) => ended,
-                }
+                };
+                server.stop().await;
+                ended
             }
             Err(error) => error,
         };

@@ -3,6 +3,7 @@
 use std::{
     os::fd::{AsRawFd as _, OwnedFd},
     process::Stdio,
+    time::Duration,
 };
 
 use anteroom_protocol::guest::DesktopSize;
@@ -17,6 +18,8 @@ use tokio::{
 use super::{DesktopError, Display, WINDOW_MANAGER_DEADLINE, Windows, X_DEADLINE};
 use crate::{child_log, layout::Layout};
 
+/// A killed process is gone at once, unless the kernel holds it.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// The longest that `-displayfd` says: a number of at most five digits and a line feed.
 const MAX_DISPLAY_BYTES: usize = 16;
 
@@ -70,6 +73,13 @@ impl XServer {
     /// Waits for its end.
     pub async fn ended(&mut self) -> DesktopError {
         ended(&mut self.child, "X server").await
+    }
+
+    /// Ends it and waits until it is gone: until then its number is taken.
+    pub async fn stop(mut self) {
+        if timeout(STOP_DEADLINE, self.child.kill()).await.is_err() {
+            tracing::warn!("the X server did not end when it was killed");
+        }
     }
 }
 

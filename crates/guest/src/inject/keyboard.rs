@@ -3,8 +3,8 @@
 //!
 //! A key is found by the character that it makes in the person's layout. One that makes it with Shift the other way
 //! (caps lock, a slash on Shift and 7) is struck with Shift that way. What no key of the machine's layout makes is
-//! bound to a spare key, with and without Shift; the common ones before any program runs, because Chromium drops the
-//! first press of a key whose meaning has just changed. A release is paired with its press by the physical key.
+//! bound to a spare key, with and without Shift; the common ones before any program runs, because Chromium drops a
+//! press that comes soon after its key's meaning has changed. A release is paired with its press by the physical key.
 
 use super::{
     keymap::{Keycode, Keymap, SpareKeys},
@@ -31,6 +31,23 @@ pub enum Action {
     Press(Keycode),
     /// Release a key.
     Release(Keycode),
+}
+
+/// How many of these actions can be played with all their bindings first: none of them is bound after it was pressed
+/// or bound for something else. At least one, when there is one.
+#[must_use]
+pub fn stretch(actions: &[Action]) -> usize {
+    let mut touched = Vec::new();
+    let ends = actions.iter().position(|action| {
+        let (key, binds) = match *action {
+            Action::Bind { key, .. } => (key, true),
+            Action::Press(key) | Action::Release(key) => (key, false),
+        };
+        let conflict = binds && touched.contains(&key);
+        touched.push(key);
+        conflict
+    });
+    ends.unwrap_or(actions.len())
 }
 
 /// What a held key does to the others.
@@ -72,7 +89,7 @@ impl Keyboard {
 
     /// Binds spare keys to what is likely to be typed. Called before programs have read the keymap.
     pub fn prepare(&mut self, out: &mut Vec<Action>) {
-        for keysym in COMMON.chars().take(self.spares.count() / 2).filter_map(keysym::of_char) {
+        for keysym in COMMON.chars().take(self.spares.count() * 3 / 4).filter_map(keysym::of_char) {
             if self.keymap.key(keysym, 0).or_else(|| self.keymap.key(keysym, 1)).is_none() {
                 self.spare(keysym, out);
             }
@@ -163,17 +180,18 @@ impl Keyboard {
     /// strikes it again.
     fn strike_with_other_shift(&mut self, keysym: Keysym, out: &mut Vec<Action>) -> bool {
         let shifts = self.held_keys(Role::Shift);
-        let needed = shifts.is_empty();
-        let Some(key) = self.keymap.key(keysym, usize::from(needed)).filter(|_| keysym::is_character(keysym)) else {
-            return false;
-        };
-        let Some(shift) = self.keymap.key(keysym::SHIFT_L, 0) else { return false };
-        let shifts = if needed { vec![shift] } else { shifts };
-        let (before, after): (fn(Keycode) -> Action, fn(Keycode) -> Action) =
-            if needed { (Action::Press, Action::Release) } else { (Action::Release, Action::Press) };
-        out.extend(shifts.iter().copied().map(before));
-        self.strike(key, out);
-        out.extend(shifts.iter().copied().map(after));
+        let shift = self.keymap.key(keysym::SHIFT_L, 0);
+        let key = self.keymap.key(keysym, usize::from(shifts.is_empty())).filter(|_| keysym::is_character(keysym));
+        let (Some(key), Some(shift)) = (key, shift) else { return false };
+        if shifts.is_empty() {
+            out.push(Action::Press(shift));
+            self.strike(key, out);
+            out.push(Action::Release(shift));
+        } else {
+            out.extend(shifts.iter().map(|key| Action::Release(*key)));
+            self.strike(key, out);
+            out.extend(shifts.iter().map(|key| Action::Press(*key)));
+        }
         true
     }
 

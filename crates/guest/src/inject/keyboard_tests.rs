@@ -106,6 +106,20 @@ fn what_was_prepared_is_typed_without_a_new_binding() {
 }
 
 #[test]
+fn bindings_are_played_first_as_far_as_no_key_has_two_meanings() {
+    let (a, b) = (bind(8, 'ä'), bind(9, 'ö'));
+    for (actions, expected) in [
+        (vec![], 0),
+        (vec![Press(38), Release(38)], 2),
+        (vec![a, Press(8), Release(8), b, Press(9), Release(9)], 6),
+        (vec![a, Press(8), Release(8), bind(8, 'x'), Press(8)], 3),
+        (vec![Press(8), Release(8), a, Press(8)], 2),
+    ] {
+        assert_eq!(stretch(&actions), expected, "{actions:?}");
+    }
+}
+
+#[test]
 fn a_release_goes_to_the_key_that_was_pressed_even_when_its_name_changed() {
     let mut keyboard = keyboard();
     play(&mut keyboard, &[("+ShiftLeft", "Shift"), ("+Digit1", "!"), ("-ShiftLeft", "Shift")]);

@@ -30,6 +30,11 @@ use super::{
 /// time after they are told that it was pressed, and nothing tells us when they have.
 const MEANING_STAYS: Duration = Duration::from_millis(120);
 
+/// How long a new meaning takes to be known. The server tells programs of it before it tells them of the press, but
+/// Chromium has read the new keymap only some time after, and until then drops the key: measured with no pause, each
+/// first press was lost; what was bound beforehand never.
+const MEANING_ARRIVES: Duration = Duration::from_millis(80);
+
 /// A connection that plays input into one display.
 pub(super) struct Player {
     conn: RustConnection,
@@ -120,9 +125,31 @@ impl Player {
     fn type_keys(&mut self, decide: impl FnOnce(&mut Keyboard, &mut Vec<keyboard::Action>)) -> Result<(), InjectError> {
         let mut out = Vec::new();
         decide(&mut self.keyboard, &mut out);
-        for action in out {
-            match action {
-                keyboard::Action::Bind { key, keysym } => self.bind(key, keysym)?,
+        let mut rest = out.as_slice();
+        while !rest.is_empty() {
+            let (stretch, then) = rest.split_at(keyboard::stretch(rest));
+            self.play_stretch(stretch)?;
+            rest = then;
+        }
+        Ok(())
+    }
+
+    /// Binds everything first, and waits once.
+    fn play_stretch(&mut self, stretch: &[keyboard::Action]) -> Result<(), InjectError> {
+        let mut bound = false;
+        for action in stretch {
+            if let keyboard::Action::Bind { key, keysym } = *action {
+                self.bind(key, keysym)?;
+                bound = true;
+            }
+        }
+        if bound {
+            self.conn.flush().map_err(failed("ChangeKeyboardMapping"))?;
+            wait_until(Instant::now() + MEANING_ARRIVES);
+        }
+        for action in stretch {
+            match *action {
+                keyboard::Action::Bind { .. } => {}
                 keyboard::Action::Press(key) => self.press(key)?,
                 keyboard::Action::Release(key) => self.fake(KEY_RELEASE_EVENT, key, 0, 0)?,
             }

@@ -1,5 +1,5 @@
-//! Makes one machine, shows its console, and destroys it when it has ended or a line comes on standard input. For
-//! trying out an image or an agent:
+//! Makes one machine, shows its console, and destroys it when it has ended or at Ctrl-C. For trying out an
+//! image or an agent:
 //!
 //! ```text
 //! machine IMAGE AGENT [CA_CERTIFICATE]
@@ -10,7 +10,6 @@ use std::{net::Ipv4Addr, path::PathBuf, time::Instant};
 use anteroom_machines::{Additions, Driver as _, Limits, MachineSpec};
 use anteroom_machines_sandbox::{Config, NetworkPolicy, SandboxDriver};
 use anteroom_protocol::{MachineId, guest::Boot};
-use tokio::io::AsyncReadExt as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
@@ -46,7 +45,7 @@ async fn show(image: &PathBuf, agent: &PathBuf, certificates: Vec<String>) -> Re
     let driver = SandboxDriver::open(config(image, agent)?).await?;
     println!("{:?}", driver.capabilities());
     let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(std::io::Error::other)?;
+    getrandom::fill(&mut random).map_err(|error| error.to_string())?;
     let address = Ipv4Addr::new(10, 88, random[0], random[1] | 2);
     let spec = MachineSpec {
         id: MachineId::from_random(random),
@@ -63,11 +62,9 @@ async fn show(image: &PathBuf, agent: &PathBuf, certificates: Vec<String>) -> Re
     let began = Instant::now();
     driver.create(&spec).await?;
     println!("{} at {address} after {:?}", spec.id, began.elapsed());
-    let mut byte = [0];
-    let mut input = tokio::io::stdin();
     tokio::select! {
         reason = driver.exited(&spec.id) => println!("ended: {reason}"),
-        read = input.read(&mut byte) => println!("asked to end ({read:?})"),
+        _ = tokio::signal::ctrl_c() => println!("asked to end"),
     }
     println!("{}", driver.logs(&spec.id).await?);
     let began = Instant::now();

@@ -172,7 +172,7 @@ fn prepare_host(world: &World) -> Result<(), OperationError> {
         .during(|| format!("make the directory {}", config.run_dir.display()), None)?;
     prepare_bridge(config).during(|| format!("set up the bridge {}", config.bridge()), None)?;
     allow_forwarding().during(|| "allow IPv4 forwarding".to_owned(), None)?;
-    world.build_wall()
+    world.build_wall(None)
 }
 
 /// A bridge without ports is the device that every kernel has and that can hold the gateway's address; it has no
@@ -239,7 +239,7 @@ fn admit(world: &World, spec: &MachineSpec) -> Result<(), OperationError> {
         Ok(()) => Ok(()),
         Err(error) => {
             tracing::warn!(%error, "the firewall table is not as it was made; it is built again");
-            world.build_wall()
+            world.build_wall(None)
         }
     }
 }

@@ -137,22 +137,25 @@ impl World {
     /// Removes everything of a machine, in an order in which what is left can still be found: the directory last.
     pub(crate) fn destroy(&self, id: &MachineId) -> Result<(), OperationError> {
         let deadline = Instant::now() + DESTROY_DEADLINE;
-        self.end_processes(id, deadline).during(|| "end the machine's processes".to_owned(), Some(id))?;
+        let had_processes =
+            self.end_processes(id, deadline).during(|| "end the machine's processes".to_owned(), Some(id))?;
         let link = self.config.link(id);
         let had_link = Netlink::open()
             .and_then(|mut netlink| netlink.delete(&link))
             .during(|| format!("remove the device {link}"), Some(id))?;
-        self.expel(id, &link, had_link)?;
+        self.expel(id, &link, had_processes || had_link)?;
         self.remove_cgroups(id, deadline).during(|| "remove the machine's groups".to_owned(), Some(id))?;
         let directory = self.config.directory(id);
         remove_directory(&directory).during(|| format!("remove {}", directory.display()), Some(id))
     }
 
     /// First process 1, because the kernel ends all others of the machine before it is gone, and because its parent,
-    /// the monitor, reaps it then; after that whatever else can be found.
-    fn end_processes(&self, id: &MachineId, deadline: Instant) -> io::Result<()> {
+    /// the monitor, reaps it then; after that whatever else can be found. True when there was any.
+    fn end_processes(&self, id: &MachineId, deadline: Instant) -> io::Result<bool> {
+        let mut any = false;
         if let Some(processes) = self.processes(id)? {
             if let Some(init) = processes.init.open()? {
+                any = true;
                 init.kill()?;
                 wait(&init, deadline)?;
             }
@@ -163,8 +166,9 @@ impl World {
         loop {
             let left = self.find_processes(id)?;
             if left.is_empty() {
-                return Ok(());
+                return Ok(any);
             }
+            any = true;
             for handle in &left {
                 handle.kill()?;
             }
@@ -191,22 +195,30 @@ impl World {
         Ok(alive)
     }
 
-    /// A machine that has a device but whose address is lost is forgotten by building the wall without it.
-    fn expel(&self, id: &MachineId, link: &str, had_link: bool) -> Result<(), OperationError> {
+    /// A machine that was there but whose address is lost, or whose table somebody has flushed, is forgotten by
+    /// building the wall without it.
+    fn expel(&self, id: &MachineId, link: &str, was_there: bool) -> Result<(), OperationError> {
         let step = || "take the machine's address from the firewall".to_owned();
         match self.address(id).during(step, Some(id))? {
-            Some(address) => firewall::apply(&firewall::expel(&self.config, link, address)).during(step, Some(id)),
-            None if had_link => self.build_wall(),
+            Some(address) => match firewall::apply(&firewall::expel(&self.config, link, address)) {
+                Ok(()) => Ok(()),
+                Err(error) => {
+                    tracing::warn!(%error, "the firewall table is not as it was made; it is built again");
+                    self.build_wall(Some(id))
+                }
+            },
+            None if was_there => self.build_wall(Some(id)),
             None => Ok(()),
         }
     }
 
-    /// The whole table, with the machines that are there.
-    pub(crate) fn build_wall(&self) -> Result<(), OperationError> {
+    /// The whole table, with the machines that are there, but not the one that is being destroyed.
+    pub(crate) fn build_wall(&self, without: Option<&MachineId>) -> Result<(), OperationError> {
         let step = || "set up the firewall; nftables must be installed".to_owned();
         let machines = self.addresses().during(step, None)?;
-        let machines: Vec<_> = machines.iter().map(|(id, address)| (self.config.link(id), *address)).collect();
-        firewall::apply(&firewall::table(&self.config, &machines)).during(step, None)
+        let inside = machines.iter().filter(|(id, _)| Some(id) != without);
+        let links: Vec<_> = inside.map(|(id, address)| (self.config.link(id), *address)).collect();
+        firewall::apply(&firewall::table(&self.config, &links)).during(step, None)
     }
 
     fn remove_cgroups(&self, id: &MachineId, deadline: Instant) -> io::Result<()> {

@@ -11,16 +11,15 @@ use std::{
     net::Ipv4Addr,
     path::Path,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anteroom_machines::{Driver as _, MachineSpec};
 use anteroom_machines_sandbox::{Config, SandboxDriver};
 use lab::{STAYING_AGENT, remains, run_lab};
 
-/// Kills, spread over twice the time of a creation on an idle host.
-const KILLS: u32 = 40;
-const STEP: Duration = Duration::from_millis(4);
+/// Kills, spread evenly over twice the time that a creation has taken on this host.
+const KILLS: u32 = 60;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -50,6 +49,7 @@ fn controller(directory: &str, instance: &str, number: u32) {
 
 fn the_next_controller_finds_and_removes_whatever_a_killed_one_left() {
     run_lab(STAYING_AGENT, &[], async |lab| {
+        let step = creation_time(lab).await * 2 / KILLS;
         let mut ran = 0;
         for number in 1..=KILLS {
             let mut child = Command::new(std::env::current_exe().unwrap())
@@ -61,7 +61,7 @@ fn the_next_controller_finds_and_removes_whatever_a_killed_one_left() {
             let mut line = String::new();
             BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
             assert_eq!(line, "begins\n");
-            tokio::time::sleep(STEP * (number - 1)).await;
+            tokio::time::sleep(step * (number - 1)).await;
             child.kill().unwrap();
             child.wait().unwrap();
             ran += usize::from(check(lab, number).await);
@@ -70,8 +70,16 @@ fn the_next_controller_finds_and_removes_whatever_a_killed_one_left() {
             ran > 0 && ran < KILLS as usize,
             "{ran} of {KILLS} machines were complete: the kills hit one side only"
         );
-        println!("test killed ... ok: {KILLS} kills, {ran} after the machine was complete");
+        println!("test killed ... ok: {KILLS} kills {step:?} apart, {ran} after the machine was complete");
     });
+}
+
+async fn creation_time(lab: &lab::Lab) -> Duration {
+    let began = Instant::now();
+    lab.sandbox().create(&spec(KILLS + 1)).await.unwrap();
+    let time = began.elapsed();
+    lab.sandbox().destroy(&spec(KILLS + 1).id).await.unwrap();
+    time
 }
 
 /// True when the machine was complete.

@@ -44,6 +44,8 @@ fn the_agent_has_a_host_user_of_its_own_and_no_capability() {
             assert_eq!(status(pid, "NoNewPrivs"), "1");
             assert_eq!(status(pid, "Groups"), "");
         }
+        // The monitor on the host owns the machine's directory and has no other power.
+        assert_eq!(status(lab.monitor(&spec.id), "CapEff"), "0000000000000000");
         let map = fs::read_to_string(format!("/proc/{}/uid_map", lab.agent(&spec.id))).unwrap();
         assert_eq!(map.split_whitespace().collect::<Vec<_>>(), ["1000", uid.as_str(), "1"]);
         lab.sandbox().destroy(&spec.id).await.unwrap();

@@ -199,7 +199,7 @@ fn run(test: impl AsyncFnOnce(&Lab, &Scene) + Send) {
 }
 
 #[test]
-fn theinternet_the_controller_and_the_exceptions_are_reached() {
+fn the_internet_the_controller_and_the_exceptions_are_reached() {
     run(async |_, scene| {
         let own = scene.specs[0].address.to_string();
         // Outside, the machine shows the host's address.
@@ -284,14 +284,17 @@ fn a_flood_of_new_connections_is_cut_down() {
 }
 
 #[test]
-fn a_flushed_firewall_is_built_again_before_the_next_machine_starts() {
+fn a_flushed_firewall_is_built_again_before_the_next_machine_starts_and_hinders_no_destruction() {
     run_lab(STAYING_AGENT, &[], async |lab| {
         shell("nft flush ruleset");
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
         let rules = shell(&format!("nft list table inet {}", lab.config.instance));
         assert!(rules.contains(&spec.address.to_string()) && rules.contains("to_machine"), "{rules}");
+        shell("nft flush ruleset");
         lab.sandbox().destroy(&spec.id).await.unwrap();
+        let rules = shell(&format!("nft list table inet {}", lab.config.instance));
+        assert!(!rules.contains(&spec.address.to_string()) && rules.contains("to_machine"), "{rules}");
     });
 }
 

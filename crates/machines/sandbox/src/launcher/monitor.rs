@@ -12,7 +12,7 @@ use rustix::{
     thread::UnshareFlags,
 };
 
-use super::{Failure, Side, StandardStream, Step as _, fork, init, pipe, send, silence};
+use super::{Failure, Side, StandardStream, Step as _, fork, init, pipe, send, silence, user};
 use crate::{
     cgroup,
     process::Identity,
@@ -45,6 +45,7 @@ pub(super) fn run(launch: Launch) -> Result<(), Failure> {
     let Launch { directory, cgroups, boot, .. } = launch;
     // The token is wiped: this process lives as long as the machine, and has no use for it.
     drop(boot);
+    user::renounce_powers()?;
     silence(&[StandardStream::Input])?;
     let started = follow_reports(&directory, pid, reports)?;
     silence(&[StandardStream::Output])?;

@@ -46,6 +46,18 @@ pub(super) fn become_guest(uid: u32) -> Result<(), Failure> {
     }
     // The new namespace began with all of its capabilities.
     empty_bounding_set()?;
+    drop_capabilities()
+}
+
+/// Stays root, which owns the machine's directory, without its powers. For the monitor.
+pub(super) fn renounce_powers() -> Result<(), Failure> {
+    no_core_dumps()?;
+    set_no_new_privs(true).step(|| "give up new privileges".to_owned())?;
+    empty_bounding_set()?;
+    drop_capabilities()
+}
+
+fn drop_capabilities() -> Result<(), Failure> {
     clear_ambient_capability_set().step(|| "drop ambient capabilities".to_owned())?;
     let none = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })

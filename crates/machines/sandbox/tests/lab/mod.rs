@@ -177,9 +177,18 @@ impl Lab {
 
     /// Process 1 of a machine.
     pub(crate) fn init(&self, id: &MachineId) -> i32 {
+        self.process(id, "init")
+    }
+
+    /// Its parent on the host.
+    pub(crate) fn monitor(&self, id: &MachineId) -> i32 {
+        self.process(id, "monitor")
+    }
+
+    fn process(&self, id: &MachineId, which: &str) -> i32 {
         let text = fs::read_to_string(self.config.run_dir.join(id.as_str()).join("processes.json")).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        i32::try_from(value["init"]["pid"].as_i64().unwrap()).unwrap()
+        i32::try_from(value[which]["pid"].as_i64().unwrap()).unwrap()
     }
 
     /// The agent: the one child of process 1 that came first.
