@@ -1,6 +1,6 @@
 //! The commands. Each reads the configuration, makes the parts that it needs, does one thing, and says what it did.
 
-use std::{error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anteroom_controller::Ports;
 use anteroom_protocol::Secret;
@@ -71,6 +71,9 @@ enum Vault {
     Rotate,
 }
 
+/// How long threads that are still at work may take at the end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// What any command may end with.
 type Done = Result<(), Box<dyn Error>>;
 
@@ -100,7 +103,7 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
     let config = Config::read(arguments.config.as_deref(), &flags)?;
     logs::start(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve { .. } => Ok(serve::run(config, key).await?),
             Command::Image(command) => image(&config, &command),
@@ -110,7 +113,10 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
             Command::Vault(Vault::Rotate) => vault_rotate(&config, key).await,
             Command::Openapi => Ok(()),
         }
-    })
+    });
+    // What still runs in a thread is a driver's call that nobody waits for; the next start sees what became of it.
+    runtime.shutdown_timeout(STOP_TIMEOUT);
+    done
 }
 
 fn image(config: &Config, command: &Image) -> Done {

@@ -72,9 +72,9 @@ export class Attempt {
     await this.world.remains.gone(this.machine, this.processes);
   }
 
-  /** All events of the session from the first on, until `last` is among them. */
-  async events(last = (event) => event.step === 'machine-destroyed') {
-    const request = http.get(`${this.person.origin}/api/session/${this.id}/events`, { headers: { cookie: this.person.cookie, 'last-event-id': '0' }, timeout: STEP_MS });
+  /** The session's events behind the one with number `after`, until `last` is among them. */
+  async events(last = (event) => event.step === 'machine-destroyed', after = 0) {
+    const request = http.get(`${this.person.origin}/api/session/${this.id}/events`, { headers: { cookie: this.person.cookie, 'last-event-id': String(after) }, timeout: STEP_MS });
     request.on('timeout', () => request.destroy(new Error('the event stream went silent')));
     const [response] = await once(request, 'response');
     const events = [];

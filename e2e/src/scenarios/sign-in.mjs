@@ -18,12 +18,27 @@ const ORDER = ['offer-stored', 'machine-created', 'agent-ready', 'cli-started', 
 async function succeed(world, track, provider) {
   const attempt = await Attempt.begin(world, provider, track);
   await attempt.atLoginPage();
+  assertFound(attempt);
   await attempt.signIn('ada', ADA.password);
   await attempt.allow();
   const view = await attempt.ended();
   assert.equal(view.state, 'succeeded', JSON.stringify(view.reason));
   assert.equal(view.reason.code, 'saved');
   return attempt;
+}
+
+/** What is searched for after the end is found while the machine lives. */
+function assertFound({ world, machine }) {
+  const found = world.remains.of(machine, world.remains.processesOf(machine)).map((thing) => thing.split(' ')[0]);
+  assert.deepEqual([...new Set(found)].sort(), ['cgroup', 'directory', 'firewall', 'link', 'process']);
+}
+
+/** The stream begins with the first event, has no gaps, and goes on behind any place. */
+async function assertEvents(attempt) {
+  const events = await attempt.events();
+  assert.deepEqual(events.map(({ id }) => id), events.map((_, index) => index + 1));
+  assert.equal(endings(events), 1);
+  assert.deepEqual(await attempt.events(undefined, 5), events.slice(5), 'a reader goes on behind the last event that it has');
 }
 
 function assertOrder(view) {
@@ -39,7 +54,7 @@ export function signIns(world) {
     assert.match(await app.result(attempt.page, 'succeeded'), /Codex is connected/);
     await attempt.machineGone();
     assertOrder(await attempt.view());
-    assert.equal(endings(await attempt.events()), 1);
+    await assertEvents(attempt);
     const listed = await w.person.provider('codex');
     assert.equal(listed.credential.account, ADA.email);
     assert.ok(!listed.session, 'an ended sign-in is not active');

@@ -1,6 +1,7 @@
 // What a sign-in survives: a reload of the page, a killed controller. The picture comes back and the sign-in completes.
 import assert from 'node:assert/strict';
 import { Attempt } from '../harness/attempt.mjs';
+import { Desktop } from '../harness/desktop.mjs';
 import { scenario } from '../harness/scenario.mjs';
 import { until } from '../harness/wait.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
@@ -29,6 +30,21 @@ export function survives(world) {
     const after = await attempt.view();
     assert.equal(after.machine, before.machine, 'it is the same machine');
     assert.equal(after.epoch, before.epoch + 1, 'a new connection is a new epoch');
+    await completes(attempt);
+  });
+
+  scenario('a second tab takes the desktop over, the first says so and can take it back', world, async (w, track) => {
+    const attempt = await Attempt.begin(w, 'codex', track);
+    await attempt.atLoginPage();
+    const second = await attempt.context.newPage();
+    await second.goto(`${w.controller.origin}/#/session/${attempt.id}`);
+    await new Desktop(second).sees('userField');
+    await attempt.page.locator('[data-connection="elsewhere"]').waitFor({ timeout: 10_000 });
+    await second.close();
+    const before = await attempt.view();
+    await attempt.page.getByRole('button', { name: 'Show it here' }).click({ timeout: 5000 });
+    await attempt.page.locator('[data-connection="live"]').waitFor({ timeout: 10_000 });
+    assert.equal((await attempt.view()).epoch, before.epoch + 1);
     await completes(attempt);
   });
 

@@ -23,7 +23,8 @@ function reaches(process, address, port) {
 /** A listener inside a machine's network, on all of its addresses. */
 async function listener(process) {
   const [program, args] = inNetworkOf(process, globalThis.process.execPath, '-e',
-    `require('net').createServer((s) => s.end('here')).listen(${PORT}, '0.0.0.0', () => console.log('listening'))`);
+    // Whoever looks whether it is within reach hangs up at once, which must not end it.
+    `require('net').createServer((s) => s.on('error', () => {}).end('here')).listen(${PORT}, '0.0.0.0', () => console.log('listening'))`);
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.on('data', (text) => { said += text; });
@@ -57,6 +58,7 @@ async function networksAreApart([a, b], w) {
     assert.ok(!reaches(a.agent, w.issuer.place.gateway, Number(new URL(w.controller.origin).port)), "the host's other addresses are out of reach");
     assert.ok(!reaches(a.agent, w.net.gateway, Number(new URL(w.controller.origin).port)), "the gateway's other ports are out of reach");
     assert.ok(!reaches(a.agent, '169.254.169.254', 80), 'link-local metadata is out of reach');
+    assert.ok(reaches(b.agent, b.address, PORT), 'the listener was there all the time');
   } finally {
     child.kill('SIGKILL');
   }

@@ -115,16 +115,17 @@ impl Script {
         panic!("no machine's agent is heard");
     }
 
-    /// Waits until nothing is left; true when the fuse was never reached.
-    async fn nothing_is_left(mut self) -> bool {
+    /// Waits until nothing is left, and the session knows it; true when the fuse was never reached.
+    async fn nothing_is_left(mut self, session: &str) -> bool {
         while self.unless_killed(async |lab, _| lab.nothing_is_left().await).await.is_none() {}
-        let state = self.lab.world.running();
-        assert!(state.is_empty());
+        let view = self.view(session).await;
+        assert_eq!(view.get("machine"), None, "{view}");
+        assert!(view["steps"].to_string().contains("machine-destroyed"), "{view}");
         !self.fuse.is_blown()
     }
 
-    async fn state(&mut self, session: &str) -> Value {
-        self.person(Method::GET, &format!("/api/session/{session}"), None).await.is(200)["state"].clone()
+    async fn view(&mut self, session: &str) -> Value {
+        self.person(Method::GET, &format!("/api/session/{session}"), None).await.is(200)
     }
 }
 
@@ -142,11 +143,11 @@ async fn whole_sign_in(at: u32, moment: Moment) -> bool {
     let kept = script.guest(&machine, Method::POST, "/api/guest/credential", captured).await;
     // After a lost reply the token is dead by then, and the session says why.
     assert!([204, 401].contains(&kept.status.as_u16()), "{kept:?}");
-    assert_eq!(script.state(&session).await, "succeeded");
+    assert_eq!(script.view(&session).await["state"], "succeeded");
     let versions: Vec<_> = script.lab.store.all_credentials().await.unwrap().iter().map(|row| row.version).collect();
     assert_eq!(versions, [1], "saved once");
     assert_eq!(script.lab.world.counts().0, 1, "one machine is made for one sign-in");
-    script.nothing_is_left().await
+    script.nothing_is_left(&session).await
 }
 
 async fn cancelled_sign_in(at: u32, moment: Moment) -> bool {
@@ -155,8 +156,8 @@ async fn cancelled_sign_in(at: u32, moment: Moment) -> bool {
     script.machine().await;
     let cancelled = script.person(Method::DELETE, &format!("/api/session/{session}"), None).await;
     assert!([200, 410].contains(&cancelled.status.as_u16()), "{cancelled:?}");
-    assert_eq!(script.state(&session).await, "cancelled");
-    script.nothing_is_left().await
+    assert_eq!(script.view(&session).await["state"], "cancelled");
+    script.nothing_is_left(&session).await
 }
 
 /// Runs it with the fuse at every call in turn, until a run does not reach it.

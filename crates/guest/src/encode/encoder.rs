@@ -19,6 +19,11 @@ use crate::screen::picture::Picture;
 
 /// Buffers of the picture pool: one in the encoder, one on its way.
 const POOL_BUFFERS: u32 = 2;
+/// How good H264 is where the network allows: text on a desktop looks like the original.
+const H264_QUALITY: u32 = 23;
+/// What one picture may take of the network at most: more would delay all that follow. What it lacks then comes with
+/// the next ones.
+const PICTURE_MS: u32 = 120;
 /// Threads of an encoder: slices of one picture, so that they shorten its latency.
 const ENCODER_THREADS: u32 = 2;
 /// The frame rate that rate control reckons with; frames come when the desktop changes.
@@ -108,7 +113,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Sets the rate that the network carries.
+    /// Sets the rate that the network carries: a limit for H264, which else has a constant quality.
     pub fn set_bitrate(&self, kbps: u32) {
         match self.codec {
             Codec::H264 => self.element.set_property("bitrate", kbps),
@@ -156,8 +161,10 @@ fn x264(kbps: u32) -> Result<gst::Element, gst::glib::BoolError> {
     let element = gst::ElementFactory::make("x264enc")
         .property_from_str("speed-preset", "ultrafast")
         .property_from_str("tune", "zerolatency")
+        .property_from_str("pass", "qual")
+        .property("quantizer", H264_QUALITY)
         .property("bitrate", kbps)
-        .property("vbv-buf-capacity", 300u32)
+        .property("vbv-buf-capacity", PICTURE_MS)
         .property("key-int-max", i32::MAX as u32 / 2)
         .property("threads", ENCODER_THREADS)
         .property("byte-stream", true)

@@ -16,11 +16,15 @@ const MAX_FPS: u32 = 60;
 const INTERVAL: Duration = Duration::from_nanos(1_000_000_000 / MAX_FPS as u64);
 /// Pictures that may follow each other at once after a quiet time.
 const BURST: u32 = 2;
-/// How long the desktop must be quiet before its picture is sent again, and how long each step takes.
-const REPEAT_AFTER: Duration = Duration::from_millis(100);
+/// How long the desktop must be quiet before its picture is sent again. Moving pictures of 24 a second don't get
+/// there.
+const REPEAT_AFTER: Duration = Duration::from_millis(60);
+/// How long each further step takes.
+const SHARPEN_INTERVAL: Duration = Duration::from_millis(33);
 /// Steps that make a picture sharp, at most.
-const SHARPEN_STEPS: u8 = 4;
-/// A picture with fewer bytes was sharp.
+const SHARPEN_STEPS: u8 = 10;
+/// Pictures with fewer bytes hold nothing new. Two in a row mean that the picture is sharp: one may only mean that the
+/// encoder was short of bits.
 const SHARP_BYTES: usize = 3_000;
 /// How long nothing is sent at most.
 const KEEP_ALIVE: Duration = Duration::from_millis(2_400);
@@ -60,11 +64,13 @@ pub(super) struct Pace {
     repeat: Instant,
     /// How many times soon.
     steps: u8,
+    /// Pictures without anything new in a row.
+    small: u8,
 }
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
-        Self { due: now, repeat: now, steps: 0 }
+        Self { due: now, repeat: now, steps: 0, small: 0 }
     }
 
     pub(super) fn next(&self, situation: Situation, now: Instant) -> Step {
@@ -87,17 +93,22 @@ impl Pace {
     /// A picture went into the encoder.
     pub(super) fn shown(&mut self, changed: bool, now: Instant) {
         self.due = self.due.max(now) + INTERVAL;
+        self.small = if changed { 0 } else { self.small };
         self.steps = if changed { SHARPEN_STEPS } else { self.steps.saturating_sub(1) };
-        self.repeat = now + if self.steps > 0 { REPEAT_AFTER } else { KEEP_ALIVE };
+        self.repeat = now
+            + match self.steps {
+                0 => KEEP_ALIVE,
+                SHARPEN_STEPS => REPEAT_AFTER,
+                _ => SHARPEN_INTERVAL,
+            };
     }
 
     /// It came out.
     pub(super) fn encoded(&mut self, bytes: usize) {
-        if bytes < SHARP_BYTES && self.steps < SHARPEN_STEPS {
-            self.repeat += if self.steps > 0 { KEEP_ALIVE - REPEAT_AFTER } else { Duration::ZERO };
+        self.small = if bytes < SHARP_BYTES { self.small.saturating_add(1) } else { 0 };
+        if self.small >= 2 && self.steps > 0 {
             self.steps = 0;
-        } else if bytes < SHARP_BYTES {
-            self.steps = 1;
+            self.repeat += KEEP_ALIVE;
         }
     }
 }

@@ -45,7 +45,9 @@ pub(super) struct Transport {
     /// Whose input is played: the newest that has connected.
     pilot: Option<Epoch>,
     kbps: u32,
-    last_keyframe: Option<Instant>,
+    last_keyframe: Each<Option<Instant>>,
+    /// When a keyframe that somebody wants is asked for.
+    keyframe_due: Each<Option<Instant>>,
 }
 
 impl Transport {
@@ -57,8 +59,9 @@ impl Transport {
         size: DesktopSize,
         origin: Instant,
     ) -> Self {
-        let (peers, injector, pilot, kbps, last_keyframe) = (Vec::new(), None, None, rate::START_KBPS, None);
-        Self { socket, address, link, events, size, origin, peers, injector, pilot, kbps, last_keyframe }
+        let (peers, injector, pilot, kbps) = (Vec::new(), None, None, rate::START_KBPS);
+        let (last_keyframe, keyframe_due) = (Each::default(), Each::default());
+        Self { socket, address, link, events, size, origin, peers, injector, pilot, kbps, last_keyframe, keyframe_due }
     }
 
     /// Runs until it is told to stop.
@@ -67,7 +70,9 @@ impl Transport {
             self.read_socket();
             self.turn_peers();
             self.tell_screen();
-            let until = self.peers.iter().map(|peer| peer.wake).min();
+            self.ask_for_keyframes();
+            let keyframes = [self.keyframe_due.h264, self.keyframe_due.vp8].into_iter().flatten();
+            let until = self.peers.iter().map(|peer| peer.wake).chain(keyframes).min();
             if let Err(error) = self.link.media.wait(self.socket.as_fd(), until) {
                 tracing::error!(%error, "the media thread can't wait; it ends");
                 break;
@@ -213,11 +218,20 @@ impl Transport {
     fn want_keyframe(&mut self, epoch: Epoch, interval: Duration) {
         let Some(codec) = self.peers.iter().find(|peer| peer.epoch == epoch).map(|peer| peer.codec) else { return };
         let now = Instant::now();
-        if self.last_keyframe.is_some_and(|last| now.saturating_duration_since(last) < interval) {
-            return;
+        let at = self.last_keyframe.of(codec).map_or(now, |last| now.max(last + interval));
+        let due = self.keyframe_due.of(codec);
+        *due = Some(due.map_or(at, |due| due.min(at)));
+    }
+
+    fn ask_for_keyframes(&mut self) {
+        let now = Instant::now();
+        for codec in [Codec::H264, Codec::Vp8] {
+            if self.keyframe_due.of(codec).is_some_and(|due| due <= now) {
+                *self.keyframe_due.of(codec) = None;
+                *self.last_keyframe.of(codec) = Some(now);
+                self.link.screen.tell(|screen| *screen.keyframe.of(codec) = true);
+            }
         }
-        self.last_keyframe = Some(now);
-        self.link.screen.tell(|screen| *screen.keyframe.of(codec) = true);
     }
 
     /// Tells the `screen` thread what changed for it.

@@ -151,7 +151,8 @@ impl Video {
     }
 
     fn show(&mut self, now: Instant) -> Result<(), MediaError> {
-        let changed = if self.screen.has_changed() { self.screen.grab()? } else { false };
+        // Also when the X server told nothing: a program that moves the pointer makes no event.
+        let changed = self.screen.grab()?;
         let situation = self.situation();
         if changed || self.pace.next(situation, now) == Step::Show {
             self.pace.shown(changed || situation.keyframe, now);

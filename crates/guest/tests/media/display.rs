@@ -12,7 +12,7 @@ use anteroom_protocol::guest::DesktopSize;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use x11rb::{
     connection::Connection as _,
-    protocol::{Event, xproto::*},
+    protocol::{Event, xproto::*, xtest::ConnectionExt as _},
     rust_connection::RustConnection,
     wrapper::ConnectionExt as _,
 };
@@ -63,6 +63,13 @@ impl Display {
 
     pub(crate) fn warp(&self, x: i16, y: i16) {
         self.conn.warp_pointer(x11rb::NONE, self.root.root, 0, 0, 0, 0, x, y).unwrap();
+        self.conn.sync().unwrap();
+    }
+
+    /// Moves the pointer as a mouse does.
+    pub(crate) fn move_pointer(&self, x: i16, y: i16) {
+        let at = x11rb::CURRENT_TIME;
+        self.conn.xtest_fake_input(MOTION_NOTIFY_EVENT, 0, at, self.root.root, x, y, 0).unwrap();
         self.conn.sync().unwrap();
     }
 

@@ -19,16 +19,15 @@ fn encoder(codec: Codec) -> (Encoder, mpsc::Receiver<EncodedFrame>) {
     (encoder, receiver)
 }
 
-fn noisy(seed: u32) -> Picture {
-    let mut state = seed;
+/// Blocks of 16 by 16 pixels in random colours: hard to predict, and still compressible.
+fn blocks(seed: u32) -> Picture {
     let mut picture = Picture::black(SIZE);
-    let pixels = usize::from(SIZE.width) * usize::from(SIZE.height);
-    let bgra: Vec<u8> = (0..pixels * 4)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        })
-        .collect();
+    let (width, height) = (usize::from(SIZE.width), usize::from(SIZE.height));
+    let colour = |x: usize, y: usize| {
+        let block = seed ^ ((x / 16) as u32).wrapping_mul(0x9e37_79b9) ^ ((y / 16) as u32).wrapping_mul(0x85eb_ca6b);
+        block.wrapping_mul(2_654_435_761).to_le_bytes()
+    };
+    let bgra: Vec<u8> = (0..height).flat_map(|y| (0..width).flat_map(move |x| colour(x, y))).collect();
     picture.update(Rect::whole(SIZE), &bgra);
     picture
 }
@@ -55,7 +54,7 @@ fn a_lower_rate_makes_smaller_frames() {
         let bytes = |from: u64, count: u64| {
             (from..from + count)
                 .map(|step| {
-                    encoder.push(&noisy(step as u32), Duration::from_millis(20 * step), false).unwrap();
+                    encoder.push(&blocks(step as u32), Duration::from_millis(20 * step), false).unwrap();
                     frames.recv_timeout(DEADLINE).unwrap().data.len()
                 })
                 .sum::<usize>()

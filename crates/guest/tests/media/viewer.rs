@@ -49,16 +49,16 @@ impl Viewer {
             Codec::H264 => config.enable_h264(true),
             Codec::Vp8 => config.enable_vp8(true),
         };
-        Self::with(config)
+        Self::with(config, MediaKind::Video)
     }
 
-    pub(crate) fn with(config: RtcConfig) -> (Self, Offer) {
+    pub(crate) fn with(config: RtcConfig, kind: MediaKind) -> (Self, Offer) {
         let mut rtc = config.build(Instant::now());
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let local = str0m::Candidate::host(socket.local_addr().unwrap(), "udp").unwrap();
         rtc.add_local_candidate(local);
         let mut changes = rtc.sdp_api();
-        changes.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        changes.add_media(kind, Direction::RecvOnly, None, None, None);
         changes.add_channel(INPUT_CHANNEL.to_owned());
         changes.add_channel_with_config(ChannelConfig {
             label: MOTION_CHANNEL.to_owned(),

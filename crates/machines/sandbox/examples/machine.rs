@@ -5,7 +5,11 @@
 //! machine IMAGE AGENT [CA_CERTIFICATE]
 //! ```
 
-use std::{net::Ipv4Addr, path::PathBuf, time::Instant};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anteroom_machines::{Additions, Driver as _, Limits, MachineSpec};
 use anteroom_machines_sandbox::{Config, NetworkPolicy, SandboxDriver};
@@ -20,14 +24,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(show(image, agent, certificates))
 }
 
-fn config(image: &PathBuf, agent: &PathBuf) -> Result<Config, Box<dyn std::error::Error>> {
+fn config(image: &Path, agent: &Path) -> Result<Config, Box<dyn std::error::Error>> {
     let here = std::env::current_exe()?;
-    let built = here.parent().and_then(std::path::Path::parent).ok_or("no build directory")?;
+    let built = here.parent().and_then(Path::parent).ok_or("no build directory")?;
     Ok(Config {
         instance: "trial".into(),
         device_prefix: "tri-".into(),
-        image: image.clone(),
-        agent: agent.clone(),
+        image: image.to_owned(),
+        agent: agent.to_owned(),
         launcher: (built.join("sandbox-init"), vec![]),
         run_dir: "/run/anteroom-trial/machines".into(),
         first_uid: 400_000,
@@ -41,7 +45,7 @@ fn config(image: &PathBuf, agent: &PathBuf) -> Result<Config, Box<dyn std::error
     })
 }
 
-async fn show(image: &PathBuf, agent: &PathBuf, certificates: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
+async fn show(image: &Path, agent: &Path, certificates: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
     let driver = SandboxDriver::open(config(image, agent)?).await?;
     println!("{:?}", driver.capabilities());
     let mut random = [0; 16];

@@ -236,14 +236,13 @@ impl Netlink {
                 return Err(io::Error::other("the kernel sent a message without a length"));
             }
             rest = rest.get(length..).unwrap_or_default();
-            match message.payload {
-                NetlinkPayload::Done(_) => return Ok(true),
-                NetlinkPayload::Error(error) => {
-                    return if error.code.is_some() { Err(error.to_io()) } else { Ok(true) };
-                }
-                NetlinkPayload::InnerMessage(answer) => answers.push(answer),
-                // Theirs is a list that may grow; whatever is no answer is passed over.
-                _ => {}
+            // Their list of payloads may grow; whatever is none of these is passed over.
+            if let NetlinkPayload::Done(_) = message.payload {
+                return Ok(true);
+            } else if let NetlinkPayload::Error(error) = message.payload {
+                return if error.code.is_some() { Err(error.to_io()) } else { Ok(true) };
+            } else if let NetlinkPayload::InnerMessage(answer) = message.payload {
+                answers.push(answer);
             }
         }
         Ok(false)
@@ -295,9 +294,9 @@ fn default_route_device(answer: &RouteNetlinkMessage) -> Option<u32> {
     let default = message.header.destination_prefix_length == 0
         && message.header.table == netlink_packet_route::route::RouteHeader::RT_TABLE_MAIN
         && message.header.kind == RouteType::Unicast;
-    let device = message.attributes.iter().find_map(|attribute| match attribute {
-        RouteAttribute::Oif(index) => Some(*index),
-        _ => None,
-    });
+    let device = message
+        .attributes
+        .iter()
+        .find_map(|attribute| if let RouteAttribute::Oif(index) = attribute { Some(*index) } else { None });
     if default { device } else { None }
 }

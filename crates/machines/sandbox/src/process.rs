@@ -150,12 +150,13 @@ mod tests {
 
     #[test]
     fn a_killed_child_is_waited_for_and_reaped() {
-        let child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = child.id().cast_signed();
         let handle = Handle::open(pid).unwrap().unwrap();
         assert!(!handle.ended_within(Duration::from_millis(1)).unwrap());
         handle.kill().unwrap();
         assert!(handle.ended_within(Duration::from_secs(10)).unwrap());
         assert!(!Path::new(&format!("/proc/{pid}")).exists());
+        assert!(child.wait().is_err(), "it was reaped");
     }
 }

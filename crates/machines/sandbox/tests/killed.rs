@@ -6,7 +6,6 @@
 mod lab;
 
 use std::{
-    collections::BTreeSet,
     io::{BufRead as _, BufReader},
     net::Ipv4Addr,
     path::Path,
@@ -25,6 +24,12 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [_, "controller", directory, instance, number] => controller(directory, instance, number.parse().unwrap()),
+        // nextest asks for names first; a test that is ignored there is none.
+        [_, options @ ..] if options.contains(&"--list") => {
+            if !options.contains(&"--ignored") {
+                println!("the_next_controller_finds_and_removes_whatever_a_killed_one_left: test");
+            }
+        }
         _ => the_next_controller_finds_and_removes_whatever_a_killed_one_left(),
     }
 }
@@ -90,7 +95,7 @@ async fn check(lab: &lab::Lab, number: u32) -> bool {
     assert!(listed.is_empty() || listed == [id.clone()], "{listed:?}");
     let complete = driver.inspect(&id).await.unwrap() == anteroom_machines::Observed::Running;
     driver.destroy(&id).await.unwrap();
-    assert_eq!(remains(&lab.config, &id, &BTreeSet::new()), Vec::<String>::new(), "after kill {number}");
+    assert_eq!(remains(&lab.config, &id), Vec::<String>::new(), "after kill {number}");
     assert_eq!(driver.list().await.unwrap(), []);
     complete
 }

@@ -289,3 +289,18 @@ fn a_lost_run_directory_hides_nothing() {
         assert!(Path::new(&lab.config.run_dir).exists());
     });
 }
+
+#[test]
+fn the_cable_carries_what_the_way_to_the_internet_carries() {
+    run_lab(STAYING_AGENT, &[], async |lab| {
+        shell("ip link add up0 mtu 1400 type veth peer name up1; ip addr add 93.184.216.1/24 dev up0");
+        shell("ip link set up0 up; ip link set up1 up; ip route add default via 93.184.216.34");
+        let spec = lab.spec();
+        lab.sandbox().create(&spec).await.unwrap();
+        let inside = shell(&format!("nsenter --net=/proc/{}/ns/net ip -o link show eth0", lab.init(&spec.id)));
+        let host = shell("ip -o link");
+        assert!(inside.contains("mtu 1400"), "{inside}");
+        assert_eq!(host.lines().filter(|line| line.contains(spec.id.short()) && line.contains("mtu 1400")).count(), 1);
+        lab.sandbox().destroy(&spec.id).await.unwrap();
+    });
+}

@@ -143,7 +143,7 @@ async fn scene(lab: &Lab) -> Scene {
         lab.sandbox().create(spec).await.unwrap();
     }
     let network = |spec: &MachineSpec| Arc::new(File::open(format!("/proc/{}/ns/net", lab.init(&spec.id))).unwrap());
-    let scene = Scene { machine: network(&specs[0]), other: network(&specs[1]), specs, lan, internet: internet };
+    let scene = Scene { machine: network(&specs[0]), other: network(&specs[1]), specs, lan, internet };
     for port in [25, 53, 80, 443, 587] {
         serve(&scene.internet.namespace, port);
     }
@@ -279,7 +279,7 @@ fn a_flood_of_new_connections_is_cut_down() {
             }
             answered.iter().filter(|seen| **seen).count()
         });
-        assert!(answered >= 100 && answered < 1200, "{answered} of 1500 connections in one moment were let through");
+        assert!((100..1200).contains(&answered), "{answered} of 1500 connections in one moment were let through");
     });
 }
 

@@ -4,7 +4,6 @@
 #![allow(dead_code, reason = "each test binary uses another part")]
 
 use std::{
-    collections::{BTreeSet, HashMap},
     fs,
     fs::File,
     net::{IpAddr, Ipv4Addr},
@@ -12,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -53,7 +52,6 @@ pub(crate) struct Lab {
     pub(crate) network: Arc<File>,
     opened: SandboxDriver,
     next_address: AtomicU32,
-    namespaces: Mutex<HashMap<MachineId, BTreeSet<String>>>,
 }
 
 /// Runs a test on a host of its own, in a thread and a network namespace of its own.
@@ -161,7 +159,7 @@ impl Lab {
         let directory = tempfile::tempdir().unwrap();
         let config = config(directory.path(), agent, allow);
         let opened = SandboxDriver::open(config.clone()).await.expect("the driver opens");
-        Self { directory, config, network, opened, next_address: AtomicU32::new(2), namespaces: Mutex::default() }
+        Self { directory, config, network, opened, next_address: AtomicU32::new(2) }
     }
 
     /// The driver, as the product holds it.
@@ -211,6 +209,21 @@ impl Lab {
     }
 }
 
+impl Drop for Lab {
+    /// A test that failed in the middle leaves machines, which would outlive it as they outlive a controller.
+    fn drop(&mut self) {
+        let run_dir = self.config.run_dir.display().to_string();
+        for pid in processes() {
+            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&arguments).contains(&run_dir)
+                && let Some(pid) = rustix::process::Pid::from_raw(pid)
+            {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
 /// Removes the instance's own, empty groups.
 pub(crate) fn remove_groups(config: &Config) {
     for controller in ["memory", "pids", "cpu", "."] {
@@ -231,21 +244,9 @@ fn parent(pid: i32) -> Option<String> {
     Some(stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.to_owned())
 }
 
-/// The namespaces of a process, but those that it shares with the test.
-fn own_namespaces(pid: i32) -> BTreeSet<String> {
-    let kinds = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
-    let link = |who: &str, kind: &str| fs::read_link(format!("/proc/{who}/ns/{kind}")).ok();
-    kinds
-        .iter()
-        .filter_map(|kind| {
-            let theirs = link(&pid.to_string(), kind)?;
-            (link("thread-self", kind) != Some(theirs.clone())).then(|| theirs.display().to_string())
-        })
-        .collect()
-}
-
-/// Everything on the host that carries the machine's name, found without the driver.
-pub(crate) fn remains(config: &Config, id: &MachineId, namespaces: &BTreeSet<String>) -> Vec<String> {
+/// Everything on the host that carries the machine's name, found without the driver. A namespace lives by its
+/// processes, and each process of a machine shows its name in its list of mounts.
+pub(crate) fn remains(config: &Config, id: &MachineId) -> Vec<String> {
     let mut found = Vec::new();
     for pid in processes() {
         let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
@@ -253,9 +254,6 @@ pub(crate) fn remains(config: &Config, id: &MachineId, namespaces: &BTreeSet<Str
             if String::from_utf8_lossy(&read(file)).contains(id.as_str()) {
                 found.push(format!("process {pid}, by its {file}"));
             }
-        }
-        if own_namespaces(pid).iter().any(|namespace| namespaces.contains(namespace)) {
-            found.push(format!("process {pid} is in a namespace of the machine"));
         }
     }
     for (what, text) in [("a device", shell("ip -o link")), ("the firewall", shell("nft list ruleset"))] {
@@ -333,13 +331,6 @@ impl Host for Lab {
     }
 
     fn remains(&self, id: &MachineId) -> Vec<String> {
-        let mut known = self.namespaces.lock().unwrap();
-        let namespaces = known.entry(id.clone()).or_default();
-        if self.config.run_dir.join(id.as_str()).join("started").exists() {
-            for pid in [self.init(id), self.agent(id)] {
-                namespaces.extend(own_namespaces(pid));
-            }
-        }
-        remains(&self.config, id, namespaces)
+        remains(&self.config, id)
     }
 }
