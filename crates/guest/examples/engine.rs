@@ -1,6 +1,6 @@
 //! The media engine on its own, for benchmarks and for a look by hand: answers offers that come on standard input.
 //!
-//! `engine DISPLAY ADDRESS WIDTHxHEIGHT`. Each line of input is `{"epoch": 1, "offer": {...}, "candidates": [...]}`;
+//! `engine DISPLAY ADDRESS WIDTHxHEIGHT [LOG-LEVEL]`. Each line of input is `{"epoch": 1, "offer": {...}, "candidates": [...]}`;
 //! each line of output is `{"epoch", "answer", "candidates", "ms"}` or `{"event"}`.
 
 use std::{error::Error, io::BufRead as _, time::Instant};
@@ -21,12 +21,13 @@ struct Request {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let filter = tracing_subscriber::EnvFilter::new(format!("info,{}", media::LOG_DIRECTIVES));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [display, address, size] = arguments.as_slice() else {
-        return Err("usage: engine DISPLAY ADDRESS WIDTHxHEIGHT".into());
+    let [display, address, size, level @ ..] = arguments.as_slice() else {
+        return Err("usage: engine DISPLAY ADDRESS WIDTHxHEIGHT [LOG-LEVEL]".into());
     };
+    let level = level.first().map_or("info", String::as_str);
+    let filter = tracing_subscriber::EnvFilter::new(format!("{level},{}", media::LOG_DIRECTIVES));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let (width, height) = size.split_once('x').ok_or("the size is WIDTHxHEIGHT")?;
     let size = DesktopSize { width: width.parse()?, height: height.parse()? };
     let started = Instant::now();

@@ -57,7 +57,19 @@ impl Target {
             .override_redirect(1)
             .event_mask(EventMask::BUTTON_PRESS | EventMask::EXPOSURE);
         let (width, height) = (root.width_in_pixels, root.height_in_pixels);
-        conn.create_window(root.root_depth, window, root.root, 0, 0, width, height, 0, WindowClass::INPUT_OUTPUT, 0, &look)?;
+        conn.create_window(
+            root.root_depth,
+            window,
+            root.root,
+            0,
+            0,
+            width,
+            height,
+            0,
+            WindowClass::INPUT_OUTPUT,
+            0,
+            &look,
+        )?;
         conn.create_gc(gc, window, &CreateGCAux::new().graphics_exposures(0))?;
         conn.create_pixmap(root.root_depth, noise, window, NOISE.0 * 2, NOISE.1)?;
         let mut target = Self { conn, window, gc, noise, white: false, step: 0 };

@@ -8,6 +8,8 @@ const TOLERANCE = 36;
 /** A mark of 64 x 64 has 256 points of the grid; half of it may be covered by the pointer. */
 const POINTS = 100;
 const SEE_MS = 30_000;
+/** From the middle of a field's mark into the field, in desktop pixels. */
+const BESIDE = 160;
 const NEEDS_SHIFT = /[A-Z~!@#$%^&*()_+{}|:"<>?]/;
 
 export class Desktop {
@@ -46,6 +48,12 @@ export class Desktop {
     const left = box.left + (box.width - width * scale) / 2;
     const top = box.top + (box.height - height * scale) / 2;
     await this.page.mouse.click(left + (x + 0.5) * scale, top + (y + 0.5) * scale);
+  }
+
+  /** Clicks into the field at the right of a mark. */
+  async clickBeside(mark) {
+    const place = await this.sees(mark);
+    await this.click({ ...place, x: place.x + BESIDE });
   }
 
   async clickMark(mark) {
@@ -89,11 +97,15 @@ export class Desktop {
 
   /** Signs in at the issuer's page, by clicks and keys alone. `how` types: `type`, `typeGerman`, `typeWithoutShift`. */
   async signIn(user, password, how = 'type') {
-    const field = await this.sees('userField');
-    // The field begins right of its mark.
-    await this.click({ ...field, x: field.x + 160 });
+    // As a person does, look where the keys go before typing: a browser takes clicks and keys on different ways. The
+    // user's field has the focus already, so that only a click on the other one shows that clicks have arrived.
+    for (const [field, focus] of [['passwordField', 'passwordFocus'], ['userField', 'userFocus']]) {
+      await this.clickBeside(field);
+      await this.sees(focus);
+    }
     await this.type(user);
     await this.press('Tab');
+    await this.sees('passwordFocus');
     await this[how](password);
     await this.press('Enter');
   }

@@ -5,6 +5,8 @@
 export const MARKS = {
   userField: [224, 0, 122],
   passwordField: [0, 80, 255],
+  userFocus: [255, 160, 160],
+  passwordFocus: [150, 255, 110],
   submit: [0, 150, 0],
   wrongPassword: [255, 224, 0],
   consent: [0, 200, 200],

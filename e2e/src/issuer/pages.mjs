@@ -11,6 +11,9 @@ const STYLE = `
   form { display: flex; flex-direction: column; gap: 16px; width: 760px }
   .row { display: flex; gap: 0; height: 64px }
   .row i { width: 64px; flex: none }
+  .row b { width: 64px; flex: none }
+  .user:focus-within b { background: ${css('userFocus')} }
+  .password:focus-within b { background: ${css('passwordFocus')} }
   .row input { font: inherit; flex: 1; padding: 0 16px; border: 2px solid #888 }
   button { font: inherit; border: 0; color: #fff; height: 64px; width: 320px; text-align: left; padding-left: 200px }
   .banner { height: 64px; width: 760px; padding: 18px; text-align: right }
@@ -20,8 +23,9 @@ const STYLE = `
 const page = (title, body) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escape(title)}</title>
 <link rel="icon" href="data:,"><style>${STYLE}</style><h1>${escape(title)}</h1>${body}</html>`;
 
+// The mark at its left says where it is, the one at its right that it takes the keys.
 const field = (mark, name, type, extra) =>
-  `<label class="row"><i style="background:${css(mark)}"></i><input name="${name}" type="${type}" placeholder="${name}" autocomplete="off" ${extra}></label>`;
+  `<label class="row ${name}"><i style="background:${css(mark)}"></i><input name="${name}" type="${type}" placeholder="${name}" autocomplete="off" ${extra}><b></b></label>`;
 
 /** Asks who it is. `wrong` says that it was asked before. */
 export function loginPage(host, uid, wrong) {

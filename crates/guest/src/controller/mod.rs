@@ -98,13 +98,22 @@ impl Controller {
     /// Calls until there is an answer.
     async fn call(&self, call: &Call<'_>) -> Answered {
         let mut backoff = Backoff::default();
+        let mut is_away = false;
         loop {
             match self.try_once(call).await {
-                Ok(answered) => return answered,
+                Ok(answered) => {
+                    if is_away {
+                        tracing::info!(call = call.name, "the controller is back");
+                    }
+                    return answered;
+                }
                 Err(error) => {
-                    let pause = backoff.next();
-                    tracing::warn!(call = call.name, %error, pause_ms = pause.as_millis(), "the controller is away");
-                    tokio::time::sleep(pause).await;
+                    // Once for each time away: the log is bounded, and the machine waits as long as it takes.
+                    if !is_away {
+                        tracing::warn!(call = call.name, %error, "the controller is away; tried again until it is back");
+                    }
+                    is_away = true;
+                    tokio::time::sleep(backoff.next()).await;
                 }
             }
         }

@@ -67,5 +67,8 @@ fn init_without_scan() -> Result<(), String> {
 
 fn directories() -> Vec<PathBuf> {
     let triple = format!("/usr/lib/{}-linux-gnu/gstreamer-1.0", std::env::consts::ARCH);
-    [triple.as_str(), "/usr/lib64/gstreamer-1.0", "/usr/lib/gstreamer-1.0"].iter().map(|dir| Path::new(dir).into()).collect()
+    [triple.as_str(), "/usr/lib64/gstreamer-1.0", "/usr/lib/gstreamer-1.0"]
+        .iter()
+        .map(|dir| Path::new(dir).into())
+        .collect()
 }

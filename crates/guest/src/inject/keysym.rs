@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn keys_have_the_keysyms_of_keysymdef() {
-        for (key, keysym) in [("Enter", 0xff0d), ("Escape", 0xff1b), ("F12", 0xffc9), ("ArrowLeft", 0xff51), ("Delete", 0xffff)]
+        for (key, keysym) in
+            [("Enter", 0xff0d), ("Escape", 0xff1b), ("F12", 0xffc9), ("ArrowLeft", 0xff51), ("Delete", 0xffff)]
         {
             assert_eq!(named(key), Some(keysym), "{key}");
         }

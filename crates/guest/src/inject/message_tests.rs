@@ -45,9 +45,14 @@ fn what_breaks_a_rule_is_refused_by_its_name() {
 
 #[test]
 fn late_motion_is_older_even_across_the_wrap() {
-    for (seq, last, newer) in
-        [(1, None, true), (2, Some(1), true), (1, Some(1), false), (1, Some(2), false), (0, Some(u32::MAX), true), (u32::MAX, Some(0), false)]
-    {
+    for (seq, last, newer) in [
+        (1, None, true),
+        (2, Some(1), true),
+        (1, Some(1), false),
+        (1, Some(2), false),
+        (0, Some(u32::MAX), true),
+        (u32::MAX, Some(0), false),
+    ] {
         assert_eq!(is_newer(seq, last), newer, "{seq} after {last:?}");
     }
 }

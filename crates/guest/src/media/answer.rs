@@ -44,7 +44,8 @@ pub(super) fn answer(
     let sdp = offer.sdp.expose();
     let parsed = SdpOffer::from_sdp_string(sdp).map_err(|_| unusable("parsing it"))?;
     let mut rtc = config(identity).build(now);
-    let host = str0m::Candidate::host(identity.address, "udp").map_err(|_| unusable("offering the machine's address"))?;
+    let host =
+        str0m::Candidate::host(identity.address, "udp").map_err(|_| unusable("offering the machine's address"))?;
     let line = host.to_sdp_string();
     rtc.add_local_candidate(host);
     let answer = rtc.sdp_api().accept_offer(parsed).map_err(|_| unusable("answering it"))?;
@@ -91,7 +92,9 @@ fn choose_codec(rtc: &mut Rtc, mid: Mid) -> Option<(Pt, Codec)> {
 /// `a=mid` of each video section, in the offer's order.
 fn video_mids(sdp: &str) -> impl Iterator<Item = Mid> {
     let sections = sdp.split("\nm=").skip(1).filter(|section| section.starts_with("video"));
-    sections.filter_map(|section| section.lines().find_map(|line| line.strip_prefix("a=mid:"))).map(|mid| mid.trim().into())
+    sections
+        .filter_map(|section| section.lines().find_map(|line| line.strip_prefix("a=mid:")))
+        .map(|mid| mid.trim().into())
 }
 
 fn candidate(line: String, sdp: &str) -> Candidate {

@@ -159,7 +159,8 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.link.screen.tell(|screen| screen.stop = true);
         self.link.media.tell(|media| media.stop = true);
-        let attached = std::mem::replace(&mut *self.attached.lock().unwrap_or_else(PoisonError::into_inner), Attached::Never);
+        let attached =
+            std::mem::replace(&mut *self.attached.lock().unwrap_or_else(PoisonError::into_inner), Attached::Never);
         // The media thread waits for nothing outside; a screen thread whose X server hangs is left behind.
         if self.media.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the media thread had panicked");

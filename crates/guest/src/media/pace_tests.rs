@@ -82,7 +82,7 @@ fn a_small_change_is_repeated_once_and_then_kept_alive() {
 
 #[test]
 fn a_blurred_picture_is_sharpened_until_it_is_sharp() {
-    let short_of_bits = |step| [100, 20_000, 100, 100][step.min(3)];
+    let short_of_bits = |step: usize| [100, 20_000, 100, 100][step.min(3)];
     assert_eq!(repeats(50_000, short_of_bits), [60, 93, 126, 159, 2_592, 4_992, 7_392]);
 }
 

@@ -50,12 +50,18 @@ pub(super) enum Note {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// `deadline` for a path.
-    Checking { deadline: Instant },
+    Checking {
+        deadline: Instant,
+    },
     /// A path; `deadline` for DTLS.
-    Handshaking { deadline: Instant },
+    Handshaking {
+        deadline: Instant,
+    },
     Connected,
     /// Was connected; `deadline` for the path to come back.
-    Lost { deadline: Instant },
+    Lost {
+        deadline: Instant,
+    },
 }
 
 /// A viewer.
@@ -85,7 +91,21 @@ impl Peer {
         let stage = Stage::Checking { deadline: now + ICE_TIMEOUT };
         let estimate_bps = u64::from(rate::START_KBPS) * 1000;
         let (input, motion, last_motion) = (None, None, None);
-        Self { epoch, codec, rtc, mid, pt, stage, has_keyframe: false, estimate_bps, input, motion, last_motion, refused: 0, wake: now }
+        Self {
+            epoch,
+            codec,
+            rtc,
+            mid,
+            pt,
+            stage,
+            has_keyframe: false,
+            estimate_bps,
+            input,
+            motion,
+            last_motion,
+            refused: 0,
+            wake: now,
+        }
     }
 
     /// Whether frames for it make sense now.
@@ -98,9 +118,16 @@ impl Peer {
     }
 
     /// Takes in a datagram. Returns whether it was for this transport.
-    pub(super) fn receive(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8], now: Instant) -> Result<bool, RtcError> {
+    pub(super) fn receive(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+    ) -> Result<bool, RtcError> {
         let Ok(contents) = DatagramRecv::try_from(bytes) else { return Ok(false) };
-        let received = RtcInput::Receive(now, Receive { proto: Protocol::Udp, source: from, destination: to, contents });
+        let received =
+            RtcInput::Receive(now, Receive { proto: Protocol::Udp, source: from, destination: to, contents });
         if !self.rtc.accepts(&received) {
             return Ok(false);
         }
@@ -126,7 +153,12 @@ impl Peer {
     }
 
     /// Lets str0m do what is due. Called again when [`Self::wake`] has come.
-    pub(super) fn turn(&mut self, now: Instant, size: DesktopSize, out: &mut dyn FnMut(Transmit)) -> Result<Vec<Note>, RtcError> {
+    pub(super) fn turn(
+        &mut self,
+        now: Instant,
+        size: DesktopSize,
+        out: &mut dyn FnMut(Transmit),
+    ) -> Result<Vec<Note>, RtcError> {
         let mut notes = Vec::new();
         let mut time = now;
         for _ in 0..MAX_TURNS {
@@ -196,7 +228,9 @@ impl Peer {
                 notes.push(Note::KeyframeWanted);
                 Stage::Connected
             }
-            stage @ (Stage::Checking { .. } | Stage::Handshaking { .. } | Stage::Connected | Stage::Lost { .. }) => stage,
+            stage @ (Stage::Checking { .. } | Stage::Handshaking { .. } | Stage::Connected | Stage::Lost { .. }) => {
+                stage
+            }
         };
     }
 
@@ -275,10 +309,7 @@ impl Peer {
 
     /// Whether str0m waits for nothing but its pacer's clock.
     fn is_idle(&mut self) -> bool {
-        let pacer = matches!(
-            self.rtc.last_timeout_reason(),
-            Reason::Pacer(PacerReason::Handle | PacerReason::Padding)
-        );
+        let pacer = matches!(self.rtc.last_timeout_reason(), Reason::Pacer(PacerReason::Handle | PacerReason::Padding));
         pacer && self.watches() && self.oldest_unsent().is_none()
     }
 
@@ -302,7 +333,6 @@ impl Peer {
             tracing::debug!(epoch = %self.epoch, reason = %kind(&error), "the transport was closed without a goodbye");
         }
     }
-
 }
 
 /// str0m's errors may quote SDP; their kind does not.

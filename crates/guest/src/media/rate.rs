@@ -18,9 +18,9 @@ const NOTICEABLE_PERCENT: u32 = 5;
 
 /// The encoder's rate for the smallest estimate of all viewers, bits a second.
 pub(super) fn encoder_kbps(estimates_bps: impl Iterator<Item = u64>) -> u32 {
-    let smallest = estimates_bps.min().map_or(START_KBPS, |bps| {
-        u32::try_from(bps.saturating_mul(SHARE_PERCENT) / 100_000).unwrap_or(u32::MAX)
-    });
+    let smallest = estimates_bps
+        .min()
+        .map_or(START_KBPS, |bps| u32::try_from(bps.saturating_mul(SHARE_PERCENT) / 100_000).unwrap_or(u32::MAX));
     smallest.clamp(MIN_KBPS, MAX_KBPS)
 }
 
@@ -49,9 +49,14 @@ mod tests {
 
     #[test]
     fn small_changes_are_kept_from_the_encoder_but_limits_are_reached() {
-        for (old, new, noticed) in
-            [(1000, 1000, false), (1000, 1040, false), (1000, 1100, true), (1000, 900, true), (7_900, MAX_KBPS, true), (210, MIN_KBPS, true)]
-        {
+        for (old, new, noticed) in [
+            (1000, 1000, false),
+            (1000, 1040, false),
+            (1000, 1100, true),
+            (1000, 900, true),
+            (7_900, MAX_KBPS, true),
+            (210, MIN_KBPS, true),
+        ] {
             assert_eq!(is_noticeable(old, new), noticed, "{old} to {new}");
         }
     }

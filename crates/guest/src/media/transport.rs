@@ -204,7 +204,9 @@ impl Transport {
     }
 
     fn play(&self, epoch: Epoch, play: impl FnOnce(&Injector)) {
-        if self.pilot == Some(epoch) && let Some(injector) = &self.injector {
+        if self.pilot == Some(epoch)
+            && let Some(injector) = &self.injector
+        {
             play(injector);
         }
     }
@@ -247,9 +249,13 @@ impl Transport {
         if rate::is_noticeable(self.kbps, kbps) {
             self.kbps = kbps;
         }
-        let (kbps, known) = (self.kbps, self.link.screen.read(|screen| (screen.watched, screen.congested, screen.kbps)));
+        let (kbps, known) =
+            (self.kbps, self.link.screen.read(|screen| (screen.watched, screen.congested, screen.kbps)));
         if known != (watched, congested, kbps) {
-            self.link.screen.tell(|screen| (screen.watched, screen.congested, screen.kbps) = (watched, congested, kbps));
+            tracing::debug!(kbps, congested, "what the network carries");
+            self.link
+                .screen
+                .tell(|screen| (screen.watched, screen.congested, screen.kbps) = (watched, congested, kbps));
         }
     }
 

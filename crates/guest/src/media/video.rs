@@ -115,7 +115,8 @@ impl Video {
     fn listen_for(&mut self, codec: Codec, mut told: ToScreen, kbps: u32) -> Result<(), MediaError> {
         let slot = self.slots.of(codec);
         if let Some(bytes) = told.encoded.of(codec) {
-            slot.busy_since = None;
+            let took = slot.busy_since.take().map(|since| since.elapsed());
+            tracing::trace!(?codec, bytes, ?took, "a picture was encoded");
             self.pace.encoded(*bytes);
         }
         slot.watched = *told.watched.of(codec);
@@ -153,6 +154,7 @@ impl Video {
     fn show(&mut self, now: Instant) -> Result<(), MediaError> {
         // Also when the X server told nothing: a program that moves the pointer makes no event.
         let changed = self.screen.grab()?;
+        tracing::trace!(changed, took = ?now.elapsed(), "the desktop was captured");
         let situation = self.situation();
         if changed || self.pace.next(situation, now) == Step::Show {
             self.pace.shown(changed || situation.keyframe, now);

@@ -39,7 +39,8 @@ impl Cursor {
         for y in y0..y1 {
             for x in x0..x1 {
                 let from = (y - top) as usize * usize::from(self.width) + (x - left) as usize;
-                let to = (y - i32::from(rect.y0)) as usize * usize::from(rect.width()) + (x - i32::from(rect.x0)) as usize;
+                let to =
+                    (y - i32::from(rect.y0)) as usize * usize::from(rect.width()) + (x - i32::from(rect.x0)) as usize;
                 if let (Some(word), Some(pixel)) =
                     (self.pixels.get(from), bgra.get_mut(to * PIXEL_BYTES..(to + 1) * PIXEL_BYTES))
                 {

@@ -266,7 +266,8 @@ fn check(
 
 /// Tells the server which versions are spoken; it refuses the extensions' requests before that.
 fn check_extensions(conn: &RustConnection) -> Result<(), ScreenError> {
-    for name in [shm::X11_EXTENSION_NAME, damage::X11_EXTENSION_NAME, xfixes::X11_EXTENSION_NAME, xinput::X11_EXTENSION_NAME]
+    for name in
+        [shm::X11_EXTENSION_NAME, damage::X11_EXTENSION_NAME, xfixes::X11_EXTENSION_NAME, xinput::X11_EXTENSION_NAME]
     {
         let there = conn.extension_information(name).map_err(failed("QueryExtension"))?;
         there.ok_or(ScreenError::Extension { name })?;
@@ -276,9 +277,18 @@ fn check_extensions(conn: &RustConnection) -> Result<(), ScreenError> {
     if (version.major_version, version.minor_version) < (1, 2) {
         return Err(ScreenError::Extension { name: "MIT-SHM 1.2" });
     }
-    conn.damage_query_version(1, 1).map_err(failed("DAMAGE QueryVersion"))?.reply().map_err(failed("DAMAGE QueryVersion"))?;
-    conn.xfixes_query_version(5, 0).map_err(failed("XFIXES QueryVersion"))?.reply().map_err(failed("XFIXES QueryVersion"))?;
-    conn.xinput_xi_query_version(2, 2).map_err(failed("XI2 QueryVersion"))?.reply().map_err(failed("XI2 QueryVersion"))?;
+    conn.damage_query_version(1, 1)
+        .map_err(failed("DAMAGE QueryVersion"))?
+        .reply()
+        .map_err(failed("DAMAGE QueryVersion"))?;
+    conn.xfixes_query_version(5, 0)
+        .map_err(failed("XFIXES QueryVersion"))?
+        .reply()
+        .map_err(failed("XFIXES QueryVersion"))?;
+    conn.xinput_xi_query_version(2, 2)
+        .map_err(failed("XI2 QueryVersion"))?
+        .reply()
+        .map_err(failed("XI2 QueryVersion"))?;
     Ok(())
 }
 

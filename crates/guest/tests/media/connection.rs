@@ -125,7 +125,8 @@ fn an_epoch_is_answered_once_and_never_after_a_newer_one() {
 fn an_unusable_offer_is_refused_without_quoting_it_and_its_epoch_can_be_tried_again() {
     let (engine, _events) = engine();
     let offer = |sdp: &str| Offer { kind: OfferType::Offer, sdp: Secret::new(sdp.to_owned()) };
-    for sdp in ["", "secretpassword", "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-pwd:secretpassword\r\n"] {
+    for sdp in ["", "secretpassword", "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-pwd:secretpassword\r\n"]
+    {
         let error = engine.answer(Epoch(1), &offer(sdp), &[]).unwrap_err();
         assert!(matches!(error, MediaError::Offer { .. }), "{error}");
         assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");

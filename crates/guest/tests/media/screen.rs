@@ -18,7 +18,8 @@ fn await_change(screen: &mut Screen) {
     screen.pump().unwrap();
     while !screen.has_changed() {
         assert!(Instant::now() < deadline, "the X server told nothing");
-        poll(&mut [PollFd::from_borrowed_fd(screen.fd(), PollFlags::IN)], Some(&Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap();
+        poll(&mut [PollFd::from_borrowed_fd(screen.fd(), PollFlags::IN)], Some(&Timespec { tv_sec: 1, tv_nsec: 0 }))
+            .unwrap();
         screen.pump().unwrap();
     }
 }
@@ -44,9 +45,15 @@ fn only_what_was_drawn_changes_and_all_of_it() {
     display.fill(0xff_ffff, (400, 200, 1, 1));
     await_change(&mut screen);
     assert!(screen.grab().unwrap());
-    for (x, y, expected) in
-        [(101, 51, WHITE), (107, 53, WHITE), (100, 51, BLACK), (108, 53, BLACK), (101, 50, BLACK), (101, 54, BLACK), (400, 200, WHITE)]
-    {
+    for (x, y, expected) in [
+        (101, 51, WHITE),
+        (107, 53, WHITE),
+        (100, 51, BLACK),
+        (108, 53, BLACK),
+        (101, 50, BLACK),
+        (101, 54, BLACK),
+        (400, 200, WHITE),
+    ] {
         assert!(luma(&screen, x, y).abs_diff(expected) <= 2, "{x},{y}: {}, not {expected}", luma(&screen, x, y));
     }
     screen.pump().unwrap();
@@ -61,7 +68,10 @@ fn the_pointer_is_drawn_where_it_is_and_gone_from_where_it_was() {
     await_change(&mut screen);
     screen.grab().unwrap();
     let dark = |screen: &Screen, x: usize, y: usize| {
-        (y - 8..y + 8).flat_map(|y| (x - 8..x + 8).map(move |x| (x, y))).filter(|(x, y)| luma(screen, *x, *y) < 128).count()
+        (y - 8..y + 8)
+            .flat_map(|y| (x - 8..x + 8).map(move |x| (x, y)))
+            .filter(|(x, y)| luma(screen, *x, *y) < 128)
+            .count()
     };
     assert!(dark(&screen, 600, 300) > 10, "the X server's first cursor is a black cross");
     display.move_pointer(200, 100);
