@@ -173,6 +173,9 @@ fn run(shared: &Shared, player: &mut player::Player) {
             }
         }
         if stopping {
+            if let Err(error) = player.finish() {
+                tracing::warn!(%error, "the X server may have missed the last releases");
+            }
             return;
         }
     }

@@ -79,6 +79,13 @@ impl Player {
         Ok(())
     }
 
+    /// Waits until the server has carried out everything. A socket that is closed with events unread makes the server
+    /// drop what it has not read, the last releases among it, and a key would stay down.
+    pub(super) fn finish(&mut self) -> Result<(), InjectError> {
+        let asked = self.conn.get_input_focus().map_err(failed("GetInputFocus"))?;
+        asked.reply().map(drop).map_err(failed("GetInputFocus"))
+    }
+
     fn play_input(&mut self, input: Input) -> Result<(), InjectError> {
         match input {
             Input::Button { button, down, x, y } => self.at(x, y, |pointer, out| pointer.button(button, down, out)),
