@@ -23,7 +23,7 @@ const POOL_BUFFERS: u32 = 2;
 const H264_QUALITY: u32 = 23;
 /// What one picture may take of the network at most: more would delay all that follow. What it lacks then comes with
 /// the next ones.
-const PICTURE_MS: u32 = 120;
+const PICTURE_MS: u32 = 90;
 /// Threads of an encoder: slices of one picture, so that they shorten its latency.
 const ENCODER_THREADS: u32 = 2;
 /// The frame rate that rate control reckons with; frames come when the desktop changes.

@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anteroom_protocol::{
@@ -27,7 +27,10 @@ use super::{
 use crate::{
     encode::{self, Codec, Encoder},
     inject::Injector,
-    screen::{Screen, picture::is_encodable},
+    screen::{
+        Screen,
+        picture::{Picture, is_encodable},
+    },
 };
 
 /// The media engine. Dropping it closes all transports and ends its threads.
@@ -68,6 +71,8 @@ impl Engine {
             media: Mailbox::new(ToMedia::default()).map_err(system)?,
         });
         let warm = encoder(Codec::H264, size, rate::START_KBPS, &link)?;
+        // x264 sets itself up with its first picture; nobody sees this one.
+        warm.push(&Picture::black(size), Duration::ZERO, true)?;
         let socket = UdpSocket::bind((address, 0)).map_err(system)?;
         socket.set_nonblocking(true).map_err(system)?;
         let local = socket.local_addr().map_err(system)?;

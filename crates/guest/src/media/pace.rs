@@ -22,7 +22,7 @@ const REPEAT_AFTER: Duration = Duration::from_millis(60);
 /// How long each further step takes.
 const SHARPEN_INTERVAL: Duration = Duration::from_millis(33);
 /// Steps that make a picture sharp, at most.
-const SHARPEN_STEPS: u8 = 10;
+const SHARPEN_STEPS: u8 = 16;
 /// Pictures with fewer bytes hold nothing new. Two in a row mean that the picture is sharp: one may only mean that the
 /// encoder was short of bits.
 const SHARP_BYTES: usize = 3_000;

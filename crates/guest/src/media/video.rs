@@ -48,14 +48,25 @@ pub(super) fn encoder(codec: Codec, size: DesktopSize, kbps: u32, link: &Arc<Lin
     let link = Arc::clone(link);
     let deliver = move |frame: EncodedFrame| {
         let (codec, bytes) = (frame.codec, frame.data.len());
-        link.media.tell(|media| {
-            if media.frames.len() < MAX_FRAMES {
-                media.frames.push(frame);
+        let late = link.media.tell(|media| {
+            let late = media.frames.len() >= MAX_FRAMES;
+            if late {
+                media.frames.clear();
             } else {
-                tracing::warn!("the media thread is late; a frame is dropped");
+                media.frames.push(frame);
+            }
+            late
+        });
+        if late {
+            tracing::warn!("the media thread is late; frames are dropped");
+        }
+        link.screen.tell(|screen| {
+            *screen.encoded.of(codec) = Some(bytes);
+            // What follows a dropped frame can't be decoded, and no viewer would notice: nothing is missing in RTP.
+            if late {
+                screen.keyframe = Each { h264: true, vp8: true };
             }
         });
-        link.screen.tell(|screen| *screen.encoded.of(codec) = Some(bytes));
     };
     Ok(Encoder::start(codec, size, kbps, deliver)?)
 }
@@ -64,6 +75,8 @@ impl Video {
     pub(super) fn new(link: Arc<Link>, screen: Screen, size: DesktopSize, origin: Instant, warm: Encoder) -> Self {
         let mut slots = Each::<Slot>::default();
         slots.h264.encoder = Some(warm);
+        // With the picture that warmed it up.
+        slots.h264.busy_since = Some(Instant::now());
         let (pace, kbps) = (Pace::new(Instant::now()), rate::START_KBPS);
         Self { link, screen, size, origin, slots, pace, kbps, congested: false }
     }
