@@ -185,6 +185,8 @@ describe("the page", () => {
     await other.goto(desk.page.url());
     await live(other, 2);
     await desk.page.getByRole("button", { name: "Show it here" }).waitFor({ timeout: SOON_MS });
+    const tooWide = await desk.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(tooWide).toBeLessThanOrEqual(0);
     // By the keyboard, from the desktop that had it: it must not keep the keys of a picture that is lost.
     await desk.page.bringToFront();
     await desk.page.locator(".keys").focus();

@@ -30,11 +30,6 @@ it.each(["light", "dark"] as const)(
   },
 );
 
-/** Ends every machine's connection, as if all had died. */
-async function hangUpAll({ context, page }: Desk): Promise<void> {
-  for (const other of context.pages()) if (other !== page) await hangUp(other);
-}
-
 async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
   const { page, mock } = desk;
   mock.connected("wrangler", "ada@example.test", 3);
@@ -102,10 +97,6 @@ async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Prom
   mock.down = false;
   await bringMachine(desk);
   await live(page);
-  mock.session.offer(mock.session.epochs.get(1).offer, []);
-  await hangUpAll(desk);
-  await page.getByRole("button", { name: "Show it here" }).waitFor();
-  await shot("14-elsewhere");
   await desk.context.clearCookies();
   await page.reload();
   await page.getByRole("heading", { name: "Open Anteroom with a link" }).waitFor();
