@@ -6,7 +6,7 @@ import { scenario } from '../harness/scenario.mjs';
 import { until } from '../harness/wait.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
 
-/** Issue 2, "How it must be seen to work", 4. */
+/** A promise of SPECIFICATION.md. */
 const PICTURE_BACK_MS = 2000;
 
 async function completes(attempt) {
