@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("anteroom-store-sqlite", &["anteroom-protocol", "anteroom-session", "anteroom-vault", "anteroom-store"]),
     ("anteroom-machines", &["anteroom-protocol"]),
     ("anteroom-machines-sandbox", &["anteroom-protocol", "anteroom-machines"]),
+    ("anteroom-relay", &["anteroom-protocol"]),
     (
         "anteroom-controller",
         &["anteroom-protocol", "anteroom-session", "anteroom-vault", "anteroom-store", "anteroom-machines"],
@@ -33,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "anteroom-store-sqlite",
             "anteroom-machines",
             "anteroom-machines-sandbox",
+            "anteroom-relay",
             "anteroom-controller",
         ],
     ),
@@ -56,6 +58,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("anteroom-store-sqlite", &["axum", "reqwest", "rustix"]),
     ("anteroom-machines", &["sqlx", "axum", "reqwest", "rustix"]),
     ("anteroom-machines-sandbox", &["sqlx", "axum", "reqwest"]),
+    ("anteroom-relay", &["sqlx", "axum", "reqwest", "figment", "clap"]),
     ("anteroom-controller", &["sqlx", "reqwest", "rustix", "figment", "clap"]),
     ("anteroom-guest", &["sqlx", "chacha20poly1305", "oauth2", "openidconnect"]),
     ("anteroom", &["sqlx"]),
@@ -89,7 +92,10 @@ struct Package {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace is two above this crate")
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"))
+        .join("../..")
+        .canonicalize()
+        .expect("the workspace is two above this crate")
 }
 
 /// Asks cargo for the workspace's own packages; it needs neither the network nor the lock file for that.

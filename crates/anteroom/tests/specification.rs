@@ -33,7 +33,7 @@ struct Promise<'a> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..")
 }
 
 /// Rows of tables whose last column is headed "held by".

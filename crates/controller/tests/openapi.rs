@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 /// The page's types are generated from this copy.
-const CHECKED_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/src/api/openapi.json");
+const CHECKED_IN: &str = "../../web/src/api/openapi.json";
 
 fn described() -> Value {
     serde_json::from_str(&anteroom_controller::http::openapi::text()).unwrap()

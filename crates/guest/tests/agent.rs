@@ -28,7 +28,6 @@ use str0m::{
 use tokio::time::timeout;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_anteroom-guest");
-const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../image/files/opt/anteroom");
 const DEADLINE: Duration = Duration::from_secs(90);
 const URL: &str = "https://auth.example.com/authorize?state=s1";
 
@@ -66,7 +65,9 @@ fn layout(directory: &Path) -> Layout {
     fs::create_dir_all(&shims).unwrap();
     fs::create_dir_all(&home).unwrap();
     let shim = shims.join("xdg-open");
-    let text = fs::read_to_string(format!("{IMAGE}/shims/xdg-open")).unwrap();
+    let image = std::env::current_dir().unwrap().join("../../image/files/opt/anteroom");
+    let image = image.to_str().unwrap();
+    let text = fs::read_to_string(format!("{image}/shims/xdg-open")).unwrap();
     fs::write(&shim, text.replace("/opt/anteroom/anteroom-guest", AGENT)).unwrap();
     fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).unwrap();
     let mut browser = vec![
@@ -77,7 +78,7 @@ fn layout(directory: &Path) -> Layout {
     if rustix::process::getuid().is_root() {
         browser.push("--no-sandbox".to_owned());
     }
-    let window_manager = ["/usr/bin/openbox", "--config-file", &format!("{IMAGE}/desktop/openbox.xml")];
+    let window_manager = ["/usr/bin/openbox", "--config-file", &format!("{image}/desktop/openbox.xml")];
     Layout {
         home,
         runtime_directory: directory.join("runtime"),
@@ -85,7 +86,7 @@ fn layout(directory: &Path) -> Layout {
         display: None,
         window_manager: window_manager.map(str::to_owned).into(),
         browser,
-        start_page: format!("file://{IMAGE}/desktop/start.html"),
+        start_page: format!("file://{image}/desktop/start.html"),
         ..Layout::of_image()
     }
 }
