@@ -160,7 +160,7 @@ impl Controller {
 
     /// After a commit: wakes who waits for the session, for its deadline, or for a machine's row.
     pub(crate) fn committed(&self, session: &Session, writes: &[Write]) {
-        self.timer.set(&session.id, session.deadline());
+        self.timer.set(&session.id, session.next_tick());
         self.wakers.wake(&session.id);
         let wants = |write: &Write| matches!(write, Write::PlanMachine(_) | Write::RetireMachine(_));
         if writes.iter().any(wants) {

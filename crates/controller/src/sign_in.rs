@@ -131,7 +131,7 @@ impl Controller {
 
     fn offer_input(&self, offer: OfferWithCandidates) -> Input {
         let machine = MachineId::from_random(random(&*self.entropy));
-        Input::Offer { offer: offer.offer, candidates: offer.candidates, machine }
+        Input::Offer { offer: offer.offer, candidates: offer.candidates, after: offer.after, machine }
     }
 
     /// The answer to a repeated request is that of the first one, as far as time has not gone on.

@@ -77,7 +77,7 @@ async fn reread(controller: &Controller) {
     match controller.store.live_sessions().await {
         Ok(live) => {
             for stored in live {
-                controller.timer.set(&stored.session.id, stored.session.deadline());
+                controller.timer.set(&stored.session.id, stored.session.next_tick());
             }
         }
         Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "deadlines could not be read again"),
@@ -87,7 +87,7 @@ async fn reread(controller: &Controller) {
 async fn tick(controller: &Controller, session: &SessionId) {
     match controller.decide(&Caller::Controller, session, Input::Tick).await {
         // The commit told the new deadline; where nothing was committed, the deadline here was out of date.
-        Ok(decided) => controller.timer.set(session, decided.session.deadline()),
+        Ok(decided) => controller.timer.set(session, decided.session.next_tick()),
         Err(Error::Refused(Refusal::Ended(_)) | Error::NotFound(_)) => controller.timer.set(session, None),
         Err(error) => {
             tracing::warn!(%session, error = &error as &dyn std::error::Error, "the session could not be ticked");

@@ -126,6 +126,14 @@ random_id!(
     /// One person.
     UserId, "user", "usr_"
 );
+random_id!(
+    /// One view-only connection to a session's desktop.
+    ViewId, "view", "vie_"
+);
+random_id!(
+    /// A relay's handle for a page whose session does not exist yet; bound to the session with its first offer.
+    TicketId, "ticket", "tic_"
+);
 
 impl MachineId {
     /// Ten characters (50 random bits) for names of devices, which Linux cuts at 15 (IFNAMSIZ).

@@ -5,6 +5,7 @@
 //! again. This crate does no I/O, reads no clock and makes no randomness.
 
 pub mod guest;
+pub mod ice;
 pub mod ids;
 pub mod input;
 pub mod limits;
@@ -14,7 +15,8 @@ pub mod secret;
 pub mod session;
 pub mod signaling;
 pub mod time;
+pub mod view;
 
-pub use ids::{CredentialId, Epoch, MachineId, ProviderId, SessionId, UserId};
+pub use ids::{CredentialId, Epoch, MachineId, ProviderId, SessionId, TicketId, UserId, ViewId};
 pub use secret::Secret;
 pub use time::UnixMillis;

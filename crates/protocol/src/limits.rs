@@ -15,6 +15,10 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 pub const MAX_WAIT_S: u64 = 25;
 /// Epochs of one session: a page that reloads once a second stays below it for a quarter of an hour.
 pub const MAX_EPOCHS: u32 = 1024;
+/// View-only connections of one session at a time: each costs the machine's one encoder nothing, but its packets.
+pub const MAX_VIEWS: usize = 16;
+/// Entries of one session's log of views, from its start to its end.
+pub const MAX_VIEW_ENTRIES: u32 = 4096;
 /// All files of one credential together. The largest seen (gcloud's directory) has 60 kB.
 pub const MAX_CREDENTIAL_BYTES: usize = 512 * 1024;
 /// Files of one credential.

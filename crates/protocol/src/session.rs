@@ -69,8 +69,6 @@ pub enum ReasonCode {
     CredentialMissing,
     /// What the CLI left is blank, broken, or older than what the vault has.
     CredentialInvalid,
-    /// The vault could not store the credential.
-    VaultFailed,
     /// The person did not finish in the provider's time.
     SignInTimeout,
     /// All addresses or all places for machines are taken.
@@ -173,6 +171,20 @@ pub enum ConnectionState {
     FrameDecoded,
 }
 
+/// Why an answered epoch shows no picture, as far as the controller can tell from the viewer's reports: each stage has
+/// a deadline of its own. It ends nothing; the page makes a new epoch by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ConnectionTrouble {
+    /// The answer is there, and no path was found.
+    IceTimeout,
+    /// A path is there, and DTLS never came up: the answer went to another connection (invariant seen-is-connected).
+    DtlsTimeout,
+    /// DTLS is up, and no frame was decoded.
+    FrameTimeout,
+}
+
 /// What the viewer says of its connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -199,6 +211,9 @@ pub struct SessionView {
     pub epoch: Epoch,
     /// How far the newest epoch's connection has come, as far as its viewer said.
     pub connection: ConnectionState,
+    /// Which stage of the newest epoch's connection has taken too long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<ConnectionTrouble>,
     /// Set exactly when the state is terminal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -264,6 +279,13 @@ pub enum SessionEventKind {
     Answer {
         /// Its number.
         epoch: Epoch,
+    },
+    /// A stage of the epoch's connection has taken too long.
+    Trouble {
+        /// Its number.
+        epoch: Epoch,
+        /// Which stage.
+        trouble: ConnectionTrouble,
     },
     /// The sign-in URL is known, or a better one is.
     Url {

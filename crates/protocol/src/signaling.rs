@@ -125,6 +125,10 @@ pub struct OfferWithCandidates {
     /// At most [`limits::MAX_CANDIDATES_PER_REQUEST`]; later ones are posted one by one.
     #[serde(default)]
     pub candidates: Vec<Candidate>,
+    /// The newest epoch that the page knows: refused when another page has made a newer one, so that two pages never
+    /// fight for one desktop. Left out, the offer takes the desktop over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Epoch>,
 }
 
 /// The offer as the guest reads it.

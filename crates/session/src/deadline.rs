@@ -1,6 +1,9 @@
 //! How long each party may take. Every wait of a session ends, each with its own reason.
 
-use anteroom_protocol::{UnixMillis, session::ReasonCode};
+use anteroom_protocol::{
+    UnixMillis,
+    session::{ConnectionState, ConnectionTrouble, ReasonCode},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::session::{Phase, Session};
@@ -35,6 +38,37 @@ impl Deadlines {
             saving_ms: 60_000,
         }
     }
+}
+
+/// From the answer to a path. Checks on loopback or in a LAN take milliseconds, through a relay a second.
+pub const ICE_MS: i64 = 10_000;
+/// From a path to DTLS (invariant seen-is-connected).
+pub const DTLS_MS: i64 = 5_000;
+/// From DTLS to a decoded frame: the guest sends a keyframe as soon as DTLS is up.
+pub const FRAME_MS: i64 = 5_000;
+
+/// A stage of a connection that has no name for its delay yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stage {
+    pub(crate) until: UnixMillis,
+    pub(crate) trouble: ConnectionTrouble,
+}
+
+/// The present stage of the newest epoch's connection, unless it is named already, has ended well, or there is
+/// nobody to wait for: no answer yet, or no session any more.
+pub(crate) fn stage(session: &Session) -> Option<Stage> {
+    let epoch = session.epoch.as_ref()?;
+    if session.end().is_some() || epoch.answer_digest.is_none() || epoch.trouble.is_some() {
+        return None;
+    }
+    let (ms, trouble) = match epoch.connection {
+        ConnectionState::New => (ICE_MS, ConnectionTrouble::IceTimeout),
+        ConnectionState::IceConnected => (DTLS_MS, ConnectionTrouble::DtlsTimeout),
+        ConnectionState::DtlsConnected => (FRAME_MS, ConnectionTrouble::FrameTimeout),
+        ConnectionState::FrameDecoded => return None,
+    };
+    let since = session.resumed_at.map_or(epoch.stage_since, |at| at.max(epoch.stage_since));
+    Some(Stage { until: since.plus_ms(ms), trouble })
 }
 
 /// A wait that has an end.

@@ -7,11 +7,13 @@
 //!                       └──────────────────┴────────────────┴──► superseded (a new epoch takes its place)
 //! ```
 //!
+//! Each stage after the answer has a deadline that gives it a name when it takes too long, and ends nothing.
+//!
 //! Missing on purpose: a way back, a second answer, an answer without an offer, and any change of an offer.
 
 use anteroom_protocol::{
     Epoch, UnixMillis, limits,
-    session::ConnectionState,
+    session::{ConnectionState, ConnectionTrouble},
     signaling::{Candidate, LoggedCandidate, SdpDigest, Side},
 };
 use serde::{Deserialize, Serialize};
@@ -31,10 +33,20 @@ pub struct EpochState {
     pub answer_digest: Option<SdpDigest>,
     /// How far the viewer says it has come.
     pub connection: ConnectionState,
+    /// When it came there; the offer's, then the answer's time before the first report.
+    #[serde(default = "long_ago")]
+    pub stage_since: UnixMillis,
+    /// The stage that has taken too long.
+    pub trouble: Option<ConnectionTrouble>,
     /// The page's candidates.
     pub browser: CandidateLogState,
     /// The guest's candidates.
     pub vm: CandidateLogState,
+}
+
+/// For sessions that were stored before stages had a time.
+fn long_ago() -> UnixMillis {
+    UnixMillis(0)
 }
 
 impl EpochState {
@@ -45,6 +57,8 @@ impl EpochState {
             offer_digest,
             answer_digest: None,
             connection: ConnectionState::New,
+            stage_since: now,
+            trouble: None,
             browser: CandidateLogState::default(),
             vm: CandidateLogState::default(),
         }

@@ -16,6 +16,8 @@ pub enum Input {
         offer: Offer,
         /// The candidates known by then.
         candidates: Vec<Candidate>,
+        /// The newest epoch that the page knows; none when it takes the desktop over.
+        after: Option<Epoch>,
         /// The id for the machine, in case this offer is the first.
         machine: MachineId,
     },
@@ -85,6 +87,12 @@ pub enum Refusal {
     /// It names an epoch that a newer offer has superseded.
     #[error("epoch is superseded; the current one is {current}")]
     StaleEpoch {
+        /// The newest.
+        current: Epoch,
+    },
+    /// Another page has made a newer offer than the one that this page knows.
+    #[error("another page has taken the desktop over with epoch {current}")]
+    TakenOver {
         /// The newest.
         current: Epoch,
     },

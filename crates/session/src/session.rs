@@ -137,6 +137,13 @@ impl Session {
         deadline::first(self).map(|wait| wait.until)
     }
 
+    /// When [`Input::Tick`] would change anything: the session's end, or a stage of the connection that gets its name.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<UnixMillis> {
+        let stage = deadline::stage(self).map(|stage| stage.until);
+        self.deadline().into_iter().chain(stage).min()
+    }
+
     /// How it ended, when it has.
     #[must_use]
     pub fn end(&self) -> Option<&End> {
@@ -173,6 +180,7 @@ impl Session {
             state: self.state(),
             epoch: self.current_epoch(),
             connection: self.epoch.as_ref().map_or(ConnectionState::New, |epoch| epoch.connection),
+            trouble: self.epoch.as_ref().and_then(|epoch| epoch.trouble),
             reason: self.end().map(|end| end.reason.clone()),
             created_at: self.created_at,
             ended_at: self.end().map(|end| end.at),
@@ -202,7 +210,6 @@ fn terminal_state(code: ReasonCode) -> SessionState {
         | ReasonCode::CliFailed
         | ReasonCode::CredentialMissing
         | ReasonCode::CredentialInvalid
-        | ReasonCode::VaultFailed
         | ReasonCode::NoCapacity => SessionState::Failed,
     }
 }
@@ -230,7 +237,7 @@ impl Draft {
             return Err(Refusal::Ended(end.reason.clone()));
         }
         match input {
-            Input::Offer { offer, candidates, machine } => self.offer(offer, candidates, machine),
+            Input::Offer { offer, candidates, after, machine } => self.offer(offer, candidates, after, machine),
             Input::Answer { epoch, offer_digest, answer, candidates } => {
                 self.answer(epoch, &offer_digest, answer, candidates)
             }
@@ -261,7 +268,13 @@ impl Draft {
 
     // --- signaling -------------------------------------------------------------------------------
 
-    fn offer(&mut self, offer: Offer, candidates: Vec<Candidate>, machine: MachineId) -> Result<(), Refusal> {
+    fn offer(
+        &mut self,
+        offer: Offer,
+        candidates: Vec<Candidate>,
+        after: Option<Epoch>,
+        machine: MachineId,
+    ) -> Result<(), Refusal> {
         let digest = SdpDigest::of(offer.sdp.expose());
         if self.session.epoch.as_ref().is_some_and(|epoch| epoch.offer_digest == digest) {
             // The same request again: its candidates may still be new.
@@ -271,7 +284,11 @@ impl Draft {
         if self.session.superseded.contains(&short(&digest)) {
             return Err(Refusal::StaleEpoch { current: self.session.current_epoch() });
         }
-        let number = self.session.current_epoch().next();
+        let current = self.session.current_epoch();
+        if after.is_some_and(|known| known < current) {
+            return Err(Refusal::TakenOver { current });
+        }
+        let number = current.next();
         if number.0 > limits::MAX_EPOCHS {
             return Err(Refusal::TooManyEpochs);
         }
@@ -298,6 +315,7 @@ impl Draft {
         candidates: Vec<Candidate>,
     ) -> Result<(), Refusal> {
         let now_digest = SdpDigest::of(answer.sdp.expose());
+        let now = self.now;
         let epoch = self.known_epoch(number)?;
         if epoch.offer_digest != *offer_digest {
             return Err(Refusal::AnotherOffer { current: number });
@@ -307,6 +325,7 @@ impl Draft {
             Some(_) => {}
             None => {
                 epoch.answer_digest = Some(now_digest);
+                epoch.stage_since = now;
                 self.writes.push(Write::Answer { epoch: number, answer });
                 self.event(SessionEventKind::Answer { epoch: number });
                 self.step(Step::AnswerStored);
@@ -338,6 +357,7 @@ impl Draft {
     }
 
     fn connection(&mut self, report: &ConnectionReport) -> Result<(), Refusal> {
+        let now = self.now;
         let epoch = self.known_epoch(report.epoch)?;
         if epoch.answer_digest.is_none() {
             return Err(Refusal::NotAnswered { current: report.epoch });
@@ -346,6 +366,8 @@ impl Draft {
             return Ok(());
         }
         epoch.connection = report.state;
+        epoch.stage_since = now;
+        epoch.trouble = None;
         // A report may skip what it implies: a decoded frame came over DTLS, and DTLS over ICE.
         for (state, step) in [
             (ConnectionState::IceConnected, Step::IceConnected),
@@ -463,7 +485,20 @@ impl Draft {
     fn tick(&mut self) -> Result<(), Refusal> {
         match deadline::first(&self.session) {
             Some(wait) if wait.until <= self.now => self.end(wait.code, wait.detail.to_owned()),
-            Some(_) | None => Ok(()),
+            Some(_) | None => {
+                self.name_trouble();
+                Ok(())
+            }
+        }
+    }
+
+    /// A stage of the connection that takes too long gets its name, once.
+    fn name_trouble(&mut self) {
+        let Some(stage) = deadline::stage(&self.session).filter(|stage| stage.until <= self.now) else { return };
+        if let Some(epoch) = &mut self.session.epoch {
+            epoch.trouble = Some(stage.trouble);
+            let epoch = epoch.number;
+            self.event(SessionEventKind::Trouble { epoch, trouble: stage.trouble });
         }
     }
 

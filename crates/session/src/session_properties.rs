@@ -54,6 +54,7 @@ fn check(story: &Story) {
                 | SessionEventKind::Step { .. }
                 | SessionEventKind::Epoch { .. }
                 | SessionEventKind::Answer { .. }
+                | SessionEventKind::Trouble { .. }
                 | SessionEventKind::Url { .. } => {}
             },
             Write::Candidates { .. } => {}

@@ -2,7 +2,7 @@
 
 use anteroom_protocol::{
     Secret,
-    session::UrlSource,
+    session::{ConnectionTrouble, UrlSource},
     signaling::{AnswerType, LoggedCandidate, OfferType},
 };
 
@@ -103,6 +103,7 @@ fn offer_with(name: &str, candidates: Vec<Candidate>) -> Input {
     Input::Offer {
         offer: Offer { kind: OfferType::Offer, sdp: sdp(name) },
         candidates,
+        after: None,
         machine: MachineId::from_random([3; 16]),
     }
 }
@@ -447,7 +448,8 @@ fn every_wait_has_its_own_deadline_and_reason() {
         let deadline = story.session.deadline().expect("a wait has a deadline");
         assert!(deadline.since(story.now) <= after_ms, "{code:?}");
         story.now = deadline.plus_ms(-2);
-        assert!(story.is_same(Input::Tick), "{code:?} a millisecond early");
+        story.does(Input::Tick);
+        assert!(story.session.end().is_none(), "{code:?} a millisecond early");
         story.does(Input::Tick);
         assert_eq!(story.reason(), code);
         assert_eq!(story.session.deadline(), None);
@@ -510,3 +512,75 @@ fn a_session_reads_back_from_json_as_itself() {
 
 #[path = "session_properties.rs"]
 mod properties;
+
+// --- two pages, and stages that hang -------------------------------------------------------------
+
+fn offer_after(name: &str, known: u32) -> Input {
+    let Input::Offer { offer, candidates, machine, .. } = offer(name) else { unreachable!() };
+    Input::Offer { offer, candidates, machine, after: Some(Epoch(known)) }
+}
+
+#[test]
+fn a_page_that_was_taken_over_does_not_take_back_without_being_told_to() {
+    let mut story = Story::answered();
+    story.does(offer("second page"));
+    assert_eq!(story.refuses(offer_after("first page again", 1)), Refusal::TakenOver { current: Epoch(2) });
+    story.does(offer("first page takes back"));
+    assert_eq!(story.session.current_epoch(), Epoch(3));
+    story.does(offer_after("first page reconnects", 3));
+    assert_eq!(story.session.current_epoch(), Epoch(4));
+}
+
+#[test]
+fn an_offer_whose_reply_was_lost_is_not_taken_for_another_pages() {
+    let mut story = Story::answered();
+    story.does(offer_after("again", 1));
+    assert!(story.is_same(offer_after("again", 1)));
+    assert_eq!(story.session.current_epoch(), Epoch(2));
+}
+
+#[test]
+fn ice_without_dtls_for_five_seconds_is_named_and_ends_nothing() {
+    let mut story = Story::answered();
+    story.does(seen(1, ConnectionState::IceConnected));
+    let due = story.now.plus_ms(deadline::DTLS_MS);
+    assert_eq!(story.session.next_tick(), Some(due));
+    story.now = due.plus_ms(-2);
+    assert!(story.is_same(Input::Tick));
+    story.does(Input::Tick);
+    assert_eq!(story.session.view().trouble, Some(ConnectionTrouble::DtlsTimeout));
+    assert!(story.session.end().is_none());
+    assert!(story.is_same(Input::Tick), "it is named once");
+    story.does(seen(1, ConnectionState::DtlsConnected));
+    assert_eq!(story.session.view().trouble, None);
+}
+
+#[test]
+fn every_stage_of_a_connection_has_its_own_name_when_it_hangs() {
+    for (reached, ms, trouble) in [
+        (None, deadline::ICE_MS, ConnectionTrouble::IceTimeout),
+        (Some(ConnectionState::IceConnected), deadline::DTLS_MS, ConnectionTrouble::DtlsTimeout),
+        (Some(ConnectionState::DtlsConnected), deadline::FRAME_MS, ConnectionTrouble::FrameTimeout),
+    ] {
+        let mut story = Story::answered();
+        if let Some(state) = reached {
+            story.does(seen(1, state));
+        }
+        story.now = story.now.plus_ms(ms);
+        story.does(Input::Tick);
+        assert_eq!(story.session.view().trouble, Some(trouble));
+    }
+    let mut story = Story::answered();
+    story.does(seen(1, ConnectionState::FrameDecoded));
+    story.now = story.now.plus_ms(60_000);
+    assert!(story.is_same(Input::Tick), "a picture has no deadline");
+}
+
+#[test]
+fn a_new_epoch_has_the_troubles_of_the_old_one_no_more() {
+    let mut story = Story::answered();
+    story.now = story.now.plus_ms(deadline::ICE_MS);
+    story.does(Input::Tick);
+    story.does(offer("another"));
+    assert_eq!(story.session.view().trouble, None);
+}

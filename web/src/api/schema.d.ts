@@ -407,6 +407,12 @@ export interface components {
          * @enum {string}
          */
         ConnectionState: "new" | "ice-connected" | "dtls-connected" | "frame-decoded";
+        /**
+         * @description Why an answered epoch shows no picture, as far as the controller can tell from the viewer's reports: each stage has
+         *     a deadline of its own. It ends nothing; the page makes a new epoch by itself.
+         * @enum {string}
+         */
+        ConnectionTrouble: "ice-timeout" | "dtls-timeout" | "frame-timeout";
         /** @description One file of a credential. */
         CredentialFile: {
             /** @description How it is read for the rules. */
@@ -481,15 +487,21 @@ export interface components {
          * @enum {string}
          */
         FileFormat: "json" | "toml" | "opaque";
-        /** @description `RTCIceServer`. */
+        /** @description `RTCIceServer` (W3C WebRTC, section 4.2.4). */
         IceServer: {
+            /** @description For TURN. */
             credential?: string | null;
+            /** @description `stun:`, `turn:` and `turns:` URIs (RFC 7064, RFC 7065). */
             urls: string[];
+            /** @description For TURN. */
             username?: string | null;
         };
-        /** @description Relays for one session. Empty where viewer and machines reach each other without. */
+        /** @description Relays with credentials for one session, or for the session that a click will make. */
         IceServers: {
+            expiresAt?: components["schemas"]["UnixMillis"] | null;
+            /** @description Empty where no relay is configured. */
             iceServers: components["schemas"]["IceServer"][];
+            ticket?: components["schemas"]["TicketId"] | null;
         };
         /** @description A candidate with its place in its log: 1 for the first, without gaps. */
         LoggedCandidate: components["schemas"]["Candidate"] & {
@@ -556,6 +568,7 @@ export interface components {
         OfferType: "offer";
         /** @description The offer as a person posts it: the description and the candidates known by then. */
         OfferWithCandidates: {
+            after?: components["schemas"]["Epoch"] | null;
             /** @description At most [`limits::MAX_CANDIDATES_PER_REQUEST`]; later ones are posted one by one. */
             candidates?: components["schemas"]["Candidate"][];
             /** @description The description. */
@@ -608,7 +621,7 @@ export interface components {
          * @description Why a session ended. The code is stable; the page has a sentence and a remedy for each.
          * @enum {string}
          */
-        ReasonCode: "saved" | "cancelled-by-person" | "offer-timeout" | "machine-timeout" | "machine-failed" | "machine-lost" | "agent-timeout" | "desktop-failed" | "answer-timeout" | "cli-not-started" | "cli-failed" | "credential-missing" | "credential-invalid" | "vault-failed" | "sign-in-timeout" | "no-capacity";
+        ReasonCode: "saved" | "cancelled-by-person" | "offer-timeout" | "machine-timeout" | "machine-failed" | "machine-lost" | "agent-timeout" | "desktop-failed" | "answer-timeout" | "cli-not-started" | "cli-failed" | "credential-missing" | "credential-invalid" | "sign-in-timeout" | "no-capacity";
         /** @description One thing that happened in the machine. Each may be repeated (a lost reply is sent again) without harm. */
         Report: {
             /** @enum {string} */
@@ -705,6 +718,13 @@ export interface components {
             /** @enum {string} */
             kind: "answer";
         } | {
+            /** @description Its number. */
+            epoch: components["schemas"]["Epoch"];
+            /** @enum {string} */
+            kind: "trouble";
+            /** @description Which stage. */
+            trouble: components["schemas"]["ConnectionTrouble"];
+        } | {
             /** @enum {string} */
             kind: "url";
             /** @description The URL and its source. */
@@ -743,6 +763,7 @@ export interface components {
             state: components["schemas"]["SessionState"];
             /** @description In the order they were reached, each once (of the current epoch where it belongs to one). */
             steps: components["schemas"]["StepReached"][];
+            trouble?: components["schemas"]["ConnectionTrouble"] | null;
         };
         /**
          * @description Which side's candidates a log holds. The page is `browser`, the guest is `vm`.
@@ -776,6 +797,7 @@ export interface components {
             /** @description Which. */
             step: components["schemas"]["Step"];
         };
+        TicketId: string;
         /**
          * Format: int64
          * @description Milliseconds since 1970-01-01T00:00:00Z.

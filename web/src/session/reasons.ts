@@ -64,10 +64,6 @@ export const REASONS: Record<ReasonCode, Explained> = {
     title: "The credential was not worth keeping",
     remedy: "It was blank, broken, or older than the one you have, which stays as it was. Sign in again.",
   },
-  "vault-failed": {
-    title: "The credential could not be stored",
-    remedy: "The vault's key or disk may be unavailable. Ask whoever runs this server, then sign in again.",
-  },
   "sign-in-timeout": {
     title: "The time for this sign-in is over",
     remedy: "Nothing was saved. Start again when you have your password and second factor at hand.",

@@ -50,6 +50,9 @@ export function apply(folded: Folded, event: SessionEvent): Folded {
       return { ...next, streamEpoch: event.epoch, view: withEpoch(folded.view, event.epoch) };
     case "answer":
       return next;
+    case "trouble":
+      if (event.epoch !== folded.view.epoch) return next;
+      return { ...next, view: { ...folded.view, trouble: event.trouble } };
     case "url":
       return { ...next, view: { ...folded.view, loginUrl: event.loginUrl } };
     case "credential":
@@ -57,8 +60,9 @@ export function apply(folded: Folded, event: SessionEvent): Folded {
   }
 }
 
-function withEpoch(view: SessionView, epoch: number): SessionView {
-  if (epoch <= view.epoch) return view;
+function withEpoch(old: SessionView, epoch: number): SessionView {
+  if (epoch <= old.epoch) return old;
+  const { trouble: _, ...view } = old;
   return {
     ...view,
     epoch,

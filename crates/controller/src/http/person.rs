@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anteroom_protocol::session::SessionView;
+use anteroom_protocol::{ice::IceServers, session::SessionView};
 use axum::{
     Json as Body,
     extract::State,
@@ -14,7 +14,7 @@ use super::{
     gate::Person,
     openapi::Problems,
     problems::{Answer, missing},
-    views::{Credentials, IceServers, Me, Providers, User},
+    views::{Credentials, Me, Providers, User},
 };
 use crate::{Controller, SignInStarted, StartSignIn, error::Noun};
 
@@ -118,5 +118,5 @@ pub(crate) async fn ice_servers(
 ) -> Answer<Body<IceServers>> {
     let id = of.session.parse().map_err(|_| missing(Noun::Session))?;
     controller.view(&user, &id).await?;
-    Ok(Body(IceServers { ice_servers: Vec::new() }))
+    Ok(Body(IceServers { ice_servers: Vec::new(), ticket: None, expires_at: None }))
 }

@@ -133,6 +133,12 @@ fn refused(refusal: Refusal) -> Failure {
         Refusal::Ended(reason) => {
             Failure::new(StatusCode::GONE, "ended", "The session has ended", reason.detail.clone()).reason(reason)
         }
+        Refusal::TakenOver { current } => conflict(
+            "taken-over",
+            "Shown elsewhere",
+            "Another page has taken this desktop over. To take it back, offer again without `after`.",
+        )
+        .epoch(current),
         Refusal::StaleEpoch { current } => conflict(
             "stale-epoch",
             "Superseded epoch",

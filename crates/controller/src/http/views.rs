@@ -35,20 +35,3 @@ pub(crate) struct Credentials {
 pub(crate) struct OfferStored {
     pub(crate) epoch: Epoch,
 }
-
-/// Relays for one session. Empty where viewer and machines reach each other without.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct IceServers {
-    pub(crate) ice_servers: Vec<IceServer>,
-}
-
-/// `RTCIceServer`.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct IceServer {
-    pub(crate) urls: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) username: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) credential: Option<String>,
-}

@@ -82,7 +82,7 @@ pub fn candidate(name: &str) -> Candidate {
 #[must_use]
 pub fn offer_input(sdp: &str, machine: u32) -> Input {
     let candidates = vec![candidate("a"), candidate("b")];
-    Input::Offer { offer: offer(sdp), candidates, machine: machine_id(machine) }
+    Input::Offer { offer: offer(sdp), candidates, after: None, machine: machine_id(machine) }
 }
 
 /// An answer to the offer with this SDP, with one candidate.
