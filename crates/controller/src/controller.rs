@@ -12,6 +12,7 @@ use crate::{
     Catalogue, Error, Settings,
     error::Noun,
     ports::{Clock, Entropy},
+    relays::{NoRelays, Reach, Relays},
     timer::Timer,
     wake::{Waiter, Wakers},
 };
@@ -61,6 +62,8 @@ pub struct Controller {
     pub(crate) ring: KeyRing,
     pub(crate) settings: Settings,
     pub(crate) timer: Timer,
+    pub(crate) relays: Arc<dyn Relays>,
+    pub(crate) reach: Reach,
     wakers: Wakers,
     /// Grows with each commit that wants something of a machine.
     machines_wanted: watch::Sender<u64>,
@@ -78,6 +81,19 @@ impl Controller {
     /// Puts the use cases together. Nothing happens yet.
     #[must_use]
     pub fn new(ports: Ports, catalogue: Catalogue, ring: KeyRing, settings: Settings) -> Arc<Self> {
+        Self::with_relays(ports, catalogue, ring, settings, Arc::new(NoRelays), Reach::default())
+    }
+
+    /// The same, with relays for viewers. Whoever relays asks `reach` what a credential may reach.
+    #[must_use]
+    pub fn with_relays(
+        ports: Ports,
+        catalogue: Catalogue,
+        ring: KeyRing,
+        settings: Settings,
+        relays: Arc<dyn Relays>,
+        reach: Reach,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store: ports.store,
             clock: ports.clock,
@@ -86,6 +102,8 @@ impl Controller {
             ring,
             settings,
             timer: Timer::default(),
+            relays,
+            reach,
             wakers: Wakers::default(),
             machines_wanted: watch::Sender::new(0),
             closing: watch::Sender::new(false),
@@ -162,6 +180,9 @@ impl Controller {
     pub(crate) fn committed(&self, session: &Session, writes: &[Write]) {
         self.timer.set(&session.id, session.next_tick());
         self.wakers.wake(&session.id);
+        if session.end().is_some() {
+            self.reach.close(&session.id);
+        }
         let wants = |write: &Write| matches!(write, Write::PlanMachine(_) | Write::RetireMachine(_));
         if writes.iter().any(wants) {
             self.machines_wanted.send_modify(|version| *version += 1);

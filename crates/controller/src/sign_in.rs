@@ -1,7 +1,7 @@
 //! A person's use cases with a sign-in: start, look, offer anew, cancel, and the list of what can be connected.
 
 use anteroom_protocol::{
-    Epoch, MachineId, ProviderId, SessionId, UserId,
+    Epoch, MachineId, ProviderId, SessionId, TicketId, UserId,
     provider::Provider,
     session::{ConnectionReport, SessionState, SessionView},
     signaling::{OfferWithCandidates, SdpDigest, check_candidates, check_sdp},
@@ -30,6 +30,9 @@ pub struct StartSignIn {
     /// The page's offer. Without one the session waits for it, and no machine is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webrtc_offer: Option<OfferWithCandidates>,
+    /// The ticket that the page's relay credentials came with: they reach this session's machine from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_ticket: Option<TicketId>,
 }
 
 /// The session that a click has started.
@@ -97,7 +100,14 @@ impl Controller {
         }
         let (session, writes) = change.map_or((session, Vec::new()), |change| (change.session, change.writes));
         self.committed(&session, &writes);
+        self.bind_ticket(user, &session.id, &request);
         Ok(started(&session))
+    }
+
+    fn bind_ticket(&self, user: &UserId, session: &SessionId, request: &StartSignIn) {
+        if let Some(ticket) = &request.relay_ticket {
+            self.reach.bind(ticket, user, session);
+        }
     }
 
     fn checked(&self, request: &StartSignIn, key: Option<&str>) -> Result<&Provider, Error> {
@@ -147,7 +157,11 @@ impl Controller {
             let digest = SdpDigest::of(again.offer.sdp.expose());
             first.is_some_and(|first| SdpDigest::of(first.sdp.expose()) == digest)
         });
-        if session.provider == request.provider && same_offer { Ok(started(&session)) } else { Err(Error::KeyReused) }
+        if session.provider != request.provider || !same_offer {
+            return Err(Error::KeyReused);
+        }
+        self.bind_ticket(user, &session.id, request);
+        Ok(started(&session))
     }
 
     /// Stores a new offer of the page: a new epoch. The same offer again is the same epoch.

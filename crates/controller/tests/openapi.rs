@@ -13,10 +13,14 @@ fn described() -> Value {
 
 #[test]
 fn the_checked_in_description_is_that_of_the_handlers() {
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(CHECKED_IN, anteroom_controller::http::openapi::text()).unwrap();
+    }
     let checked_in: Value = serde_json::from_str(&std::fs::read_to_string(CHECKED_IN).unwrap()).unwrap();
     assert!(
         checked_in == described(),
-        "web/src/api/openapi.json has drifted; write it anew: anteroom openapi > web/src/api/openapi.json"
+        "web/src/api/openapi.json has drifted; write it anew: BLESS=1 cargo test -p anteroom-controller --test openapi, \
+         and then the page's types: npm run --prefix web api"
     );
 }
 

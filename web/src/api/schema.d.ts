@@ -188,7 +188,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Relays for one session. There are none yet: viewer and machines reach each other without. */
+        /** Relays with short-lived credentials, which reach one session's machine and nothing else. */
         get: operations["ice_servers"];
         put?: never;
         post?: never;
@@ -783,6 +783,7 @@ export interface components {
         StartSignIn: {
             /** @description What is to be connected. */
             provider: components["schemas"]["ProviderId"];
+            relayTicket?: components["schemas"]["TicketId"] | null;
             webrtcOffer?: components["schemas"]["OfferWithCandidates"] | null;
         };
         /**
@@ -1185,9 +1186,12 @@ export interface operations {
     };
     ice_servers: {
         parameters: {
-            query: {
-                /** @description The session's id. */
-                session: string;
+            query?: {
+                /**
+                 * @description The session's id. Without one the credentials are for the session that the next click makes: it sends `ticket` as
+                 *     `relayTicket`.
+                 */
+                session?: string;
             };
             header?: never;
             path?: never;

@@ -6,7 +6,7 @@ use anteroom_protocol::{ice::IceServers, session::SessionView};
 use axum::{
     Json as Body,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
 };
 
 use super::{
@@ -97,16 +97,17 @@ pub(crate) async fn cancel(
     Ok(Body(controller.cancel(&user, &id).await?))
 }
 
-/// Of whose session.
+/// For which session.
 #[derive(serde::Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OfSession {
-    /// The session's id.
-    session: String,
+    /// The session's id. Without one the credentials are for the session that the next click makes: it sends `ticket` as
+    /// `relayTicket`.
+    session: Option<String>,
 }
 
-/// Relays for one session. There are none yet: viewer and machines reach each other without.
+/// Relays with short-lived credentials, which reach one session's machine and nothing else.
 #[utoipa::path(
     get, path = "/api/webrtc/ice-servers", tag = "person", params(OfSession),
     responses((status = 200, description = "All of them.", body = IceServers), Problems)
@@ -114,9 +115,18 @@ pub(crate) struct OfSession {
 pub(crate) async fn ice_servers(
     State(controller): Use,
     Person(user): Person,
+    headers: HeaderMap,
     Params(of): Params<OfSession>,
 ) -> Answer<Body<IceServers>> {
-    let id = of.session.parse().map_err(|_| missing(Noun::Session))?;
-    controller.view(&user, &id).await?;
-    Ok(Body(IceServers { ice_servers: Vec::new(), ticket: None, expires_at: None }))
+    let session = of.session.map(|id| id.parse().map_err(|_| missing(Noun::Session))).transpose()?;
+    Ok(Body(controller.ice_servers(&user, host_of(&headers), session.as_ref()).await?))
+}
+
+/// The name by which the page was reached, without port. The gate has checked it.
+fn host_of(headers: &HeaderMap) -> &str {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    }
 }

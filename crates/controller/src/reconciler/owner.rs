@@ -126,6 +126,11 @@ impl Owner {
         if row.seen == Seen::Gone {
             return Ok(Step::Done);
         }
+        // What a relay may reach for the session, again after each restart.
+        match row.wanted {
+            Wanted::Running => self.controller.reach.open(&row.session, row.address),
+            Wanted::Gone => self.controller.reach.close(&row.session),
+        }
         let world = self.look(&row).await?;
         match next(&row, &world) {
             Act::Nothing => Ok(Step::Settled),

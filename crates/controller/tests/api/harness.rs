@@ -9,7 +9,7 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, Ports, Settings, Token,
+    Catalogue, Controller, DeadlineOverrides, NoRelays, Ports, Reach, Relays, Settings, Token,
     http::{Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
@@ -44,6 +44,7 @@ pub(crate) struct Lab {
     pub(crate) ring: KeyRing,
     pub(crate) max_machines: u32,
     pub(crate) deadlines: DeadlineOverrides,
+    pub(crate) relays: Arc<dyn Relays>,
 }
 
 /// Tokio's clock, counted from a day.
@@ -140,6 +141,7 @@ impl Lab {
             ring: KeyRing::new(Key::from_random([7; 32].into())),
             max_machines: 8,
             deadlines: DeadlineOverrides::default(),
+            relays: Arc::new(NoRelays),
         }
     }
 
@@ -152,7 +154,9 @@ impl Lab {
         let ports = Ports { store, clock: self.clock.clone(), entropy: self.entropy.clone() };
         let providers = PROVIDERS.map(|text| toml::from_str(text).unwrap());
         let catalogue = Catalogue::new(providers).unwrap();
-        let controller = Controller::new(ports.clone(), catalogue, self.ring.clone(), self.settings());
+        let (ring, relays) = (self.ring.clone(), self.relays.clone());
+        let settings = self.settings();
+        let controller = Controller::with_relays(ports.clone(), catalogue, ring, settings, relays, Reach::default());
         controller.resume().await.unwrap();
         let mut parts = JoinSet::new();
         parts.spawn(Reconciler::new(controller.clone(), driver.clone()).run());

@@ -11,4 +11,5 @@ mod faulty;
 mod harness;
 mod machines;
 mod negotiation;
+mod relays;
 mod sign_in;

@@ -303,3 +303,19 @@ async fn two_sessions_do_not_see_each_others_signaling() {
     let path = format!("{}?epoch=1&wait=25", answer_path(&stage.session));
     stage.running.person(&stranger, Method::GET, &path, None).await.is_problem(404, "not-found");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_was_taken_over_is_told_so_and_takes_back_only_on_purpose() {
+    let stage = stage().await;
+    let path = format!("/api/webrtc/session/{}/offer", stage.session);
+    let offer = async |name: &str, after: u32| {
+        let mut body = offer_json(name);
+        body["after"] = json!(after);
+        stage.running.person(&stage.owner, Method::POST, &path, Some(body)).await
+    };
+    assert_eq!(stage.offer("second page").await, 2);
+    let refused = offer("first page again", 1).await.is_problem(409, "taken-over");
+    assert_eq!(refused["epoch"], 2);
+    assert_eq!(stage.offer("first page takes back").await, 3);
+    assert_eq!(offer("first page reconnects", 3).await.is(201)["epoch"], 4);
+}
