@@ -31,7 +31,7 @@ pub use catalogue::{Catalogue, CatalogueError};
 pub use controller::{Caller, Controller, Ports};
 pub use credentials::CredentialView;
 pub use error::Error;
-pub use relays::{Holder, Issued, NoRelays, Reach, Relays};
+pub use relays::{ConnectionFacts, Finding, Holder, Issued, Level, NoRelays, Reach, RelayKind, Relays};
 pub use settings::{DeadlineOverrides, Settings};
 pub use sign_in::{ProviderView, SignInStarted, StartSignIn};
 pub use token::Token;

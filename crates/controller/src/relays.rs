@@ -16,6 +16,8 @@ use anteroom_protocol::{
     ice::{IceServer, IceServers},
 };
 
+use serde::Serialize;
+
 use crate::{Caller, Controller, Error, ports::random};
 
 /// Tickets that are remembered; the oldest is forgotten first. Each open dashboard holds one.
@@ -43,6 +45,78 @@ pub struct Issued {
 pub trait Relays: Send + Sync + 'static {
     /// Relays for `holder`; `page_host` is the name by which its page was reached, without port.
     fn issue(&self, page_host: &str, holder: &Holder, now: UnixMillis) -> Issued;
+
+    /// What relays there are, and what is wrong with them, for a page that was reached by this name.
+    fn describe(&self, page_host: &str, now: UnixMillis) -> ConnectionFacts;
+}
+
+/// What the server knows of the ways to it. The browser's own tests tell the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ConnectionFacts {
+    /// Which relay there is.
+    pub relay: RelayKind,
+    /// Its addresses, without credentials.
+    pub urls: Vec<String>,
+    /// What is well, doubtful or wrong in the configuration.
+    pub findings: Vec<Finding>,
+}
+
+/// Which relay there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RelayKind {
+    /// None: only browsers that reach the machines' own addresses get a picture.
+    #[default]
+    None,
+    /// The one in this program.
+    Embedded,
+    /// A TURN server elsewhere.
+    External,
+    /// Both.
+    Both,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Finding {
+    /// How it is.
+    pub level: Level,
+    /// What was looked at and what was seen.
+    pub what: String,
+    /// What to do; empty when all is well.
+    pub remedy: String,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Well.
+    Ok,
+    /// It works, but not for everybody, or not for long.
+    Warning,
+    /// It does not work.
+    Error,
+}
+
+impl Finding {
+    /// All is well.
+    #[must_use]
+    pub fn ok(what: impl Into<String>) -> Self {
+        Self { level: Level::Ok, what: what.into(), remedy: String::new() }
+    }
+
+    /// It works, but not for everybody, or not for long.
+    #[must_use]
+    pub fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { level: Level::Warning, what: what.into(), remedy: remedy.into() }
+    }
+
+    /// It does not work.
+    #[must_use]
+    pub fn error(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { level: Level::Error, what: what.into(), remedy: remedy.into() }
+    }
 }
 
 /// No relay: viewers reach their machines without, or not at all.
@@ -52,6 +126,10 @@ pub struct NoRelays;
 impl Relays for NoRelays {
     fn issue(&self, _page_host: &str, _holder: &Holder, _now: UnixMillis) -> Issued {
         Issued::default()
+    }
+
+    fn describe(&self, _page_host: &str, _now: UnixMillis) -> ConnectionFacts {
+        ConnectionFacts::default()
     }
 }
 
@@ -156,6 +234,11 @@ impl Controller {
             self.reach.give(ticket.clone(), user.clone());
         }
         Ok(IceServers { ice_servers: servers, ticket, expires_at })
+    }
+
+    /// What the server knows of the ways to it.
+    pub(crate) fn connection_facts(&self, page_host: &str) -> ConnectionFacts {
+        self.relays.describe(page_host, self.now())
     }
 }
 

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/connection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the server knows of the ways to it: its relays, and what is wrong with their configuration. */
+        get: operations["connection_facts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/credentials": {
         parameters: {
             query?: never;
@@ -394,6 +411,15 @@ export interface components {
             /** @description Relative to the home directory, one of the provider's. */
             path: string;
         };
+        /** @description What the server knows of the ways to it. The browser's own tests tell the rest. */
+        ConnectionFacts: {
+            /** @description What is well, doubtful or wrong in the configuration. */
+            findings: components["schemas"]["Finding"][];
+            /** @description Which relay there is. */
+            relay: components["schemas"]["RelayKind"];
+            /** @description Its addresses, without credentials. */
+            urls: string[];
+        };
         /** @description What the viewer says of its connection. */
         ConnectionReport: {
             /** @description The epoch of the reporting connection. */
@@ -487,6 +513,15 @@ export interface components {
          * @enum {string}
          */
         FileFormat: "json" | "toml" | "opaque";
+        /** @description One thing that was looked at. */
+        Finding: {
+            /** @description How it is. */
+            level: components["schemas"]["Level"];
+            /** @description What to do; empty when all is well. */
+            remedy: string;
+            /** @description What was looked at and what was seen. */
+            what: string;
+        };
         /** @description `RTCIceServer` (W3C WebRTC, section 4.2.4). */
         IceServer: {
             /** @description For TURN. */
@@ -503,6 +538,11 @@ export interface components {
             iceServers: components["schemas"]["IceServer"][];
             ticket?: components["schemas"]["TicketId"] | null;
         };
+        /**
+         * @description How something is.
+         * @enum {string}
+         */
+        Level: "ok" | "warning" | "error";
         /** @description A candidate with its place in its log: 1 for the first, without gaps. */
         LoggedCandidate: components["schemas"]["Candidate"] & {
             /**
@@ -622,6 +662,11 @@ export interface components {
          * @enum {string}
          */
         ReasonCode: "saved" | "cancelled-by-person" | "offer-timeout" | "machine-timeout" | "machine-failed" | "machine-lost" | "agent-timeout" | "desktop-failed" | "answer-timeout" | "cli-not-started" | "cli-failed" | "credential-missing" | "credential-invalid" | "sign-in-timeout" | "no-capacity";
+        /**
+         * @description Which relay there is.
+         * @enum {string}
+         */
+        RelayKind: "none" | "embedded" | "external" | "both";
         /** @description One thing that happened in the machine. Each may be repeated (a lost reply is sent again) without harm. */
         Report: {
             /** @enum {string} */
@@ -836,6 +881,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    connection_facts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is known. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionFacts"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     credentials: {
         parameters: {
             query?: never;

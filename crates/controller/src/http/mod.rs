@@ -99,6 +99,7 @@ fn person_calls() -> OpenApiRouter<Edge> {
         .routes(routes!(person::session, person::cancel))
         .routes(routes!(events::follow))
         .routes(routes!(person::ice_servers))
+        .routes(routes!(person::connection_facts))
         .routes(routes!(negotiate::post_offer))
         .routes(routes!(negotiate::get_answer))
         .routes(routes!(negotiate::post_browser_candidates))

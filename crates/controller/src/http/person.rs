@@ -16,7 +16,7 @@ use super::{
     problems::{Answer, missing},
     views::{Credentials, Me, Providers, User},
 };
-use crate::{Controller, SignInStarted, StartSignIn, error::Noun};
+use crate::{ConnectionFacts, Controller, SignInStarted, StartSignIn, error::Noun};
 
 type Use = State<Arc<Controller>>;
 
@@ -120,6 +120,19 @@ pub(crate) async fn ice_servers(
 ) -> Answer<Body<IceServers>> {
     let session = of.session.map(|id| id.parse().map_err(|_| missing(Noun::Session))).transpose()?;
     Ok(Body(controller.ice_servers(&user, host_of(&headers), session.as_ref()).await?))
+}
+
+/// What the server knows of the ways to it: its relays, and what is wrong with their configuration.
+#[utoipa::path(
+    get, path = "/api/connection", tag = "person",
+    responses((status = 200, description = "What is known.", body = ConnectionFacts), Problems)
+)]
+pub(crate) async fn connection_facts(
+    State(controller): Use,
+    Person(_): Person,
+    headers: HeaderMap,
+) -> Body<ConnectionFacts> {
+    Body(controller.connection_facts(host_of(&headers)))
 }
 
 /// The name by which the page was reached, without port. The gate has checked it.

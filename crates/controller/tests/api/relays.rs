@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use anteroom_controller::{Holder, Issued, Relays};
+use anteroom_controller::{ConnectionFacts, Finding, Holder, Issued, RelayKind, Relays};
 use anteroom_protocol::{Secret, UnixMillis, ice::IceServer};
 use axum::http::Method;
 use serde_json::json;
@@ -27,6 +27,11 @@ impl Relays for OneRelay {
             credential: Some(Secret::new("password".to_owned())),
         };
         Issued { servers: vec![server], expires_at: Some(now.plus_ms(900_000)) }
+    }
+
+    fn describe(&self, page_host: &str, _now: UnixMillis) -> ConnectionFacts {
+        let findings = vec![Finding::warning("It is slow.", "Make it quick.")];
+        ConnectionFacts { relay: RelayKind::Embedded, urls: vec![format!("turn:{page_host}:3478")], findings }
     }
 }
 
@@ -115,4 +120,12 @@ async fn a_strangers_click_does_not_get_the_owners_ticket() {
     let started = running.person(&stranger, Method::POST, "/api/vm/auth", Some(body)).await.is(201);
     machine_of(&lab, &running, started["sessionId"].as_str().unwrap()).await;
     assert_eq!(peer(&running, &ticket), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_is_told_what_is_wrong_with_the_relay_and_no_credential() {
+    let (_lab, running, owner) = with_a_relay().await;
+    let facts = running.person(&owner, Method::GET, "/api/connection", None).await.is(200);
+    let finding = json!({"level": "warning", "what": "It is slow.", "remedy": "Make it quick."});
+    assert_eq!(facts, json!({"relay": "embedded", "urls": ["turn:127.0.0.1:3478"], "findings": [finding]}));
 }
