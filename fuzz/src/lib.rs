@@ -1,0 +1,17 @@
+//! What the fuzz targets share. Each function takes bytes from outside and asserts what must hold whatever they are; a
+//! target is such a function's entry for libFuzzer. Everything here asks the product's own parsers; nothing here parses.
+
+pub mod credentials;
+pub mod guest;
+pub mod messages;
+pub mod relay;
+mod terminal;
+
+/// A part of the input whose length its first two bytes say; all that is left when there are fewer.
+pub fn part<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+    let Some((length, tail)) = rest.split_first_chunk::<2>() else { return std::mem::take(rest) };
+    let length = usize::from(u16::from_le_bytes(*length)).min(tail.len());
+    let (part, tail) = tail.split_at(length);
+    *rest = tail;
+    part
+}
