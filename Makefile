@@ -18,14 +18,17 @@ ANTEROOM := $(CARGO_TARGET_DIR)/release/anteroom
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo env HOME="$(HOME)" PATH="$(PATH)")
 NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 
-.PHONY: help run test root check fmt clippy layers licences advisories unit web web-test build image e2e bench install-run install-test
+.PHONY: help run test root check fmt clippy layers licences advisories unit web web-test build image e2e bench model sim fuzz install-run install-test install-fuzz
 
 help:
 	@echo 'make run         installs what is missing, builds, and serves the page on 127.0.0.1:4000'
 	@echo 'make test        installs what tests need and runs all of them'
 	@echo 'make check       formatting, clippy, types, layers'
 	@echo 'make e2e         real browser, real command-line tools, real issuer'
+	@echo 'make model       every order of events with bounded faults, and each invariant broken on purpose'
+	@echo 'make sim         whole controllers in virtual time under faults (SEEDS=1000, or SEED=n to replay one)'
 	@echo 'make bench       measures; writes bench/out/latest.json'
+	@echo 'make fuzz        feeds parsers with anything: SECONDS=600 for each target, TARGET=... for one'
 	@echo 'make image       builds the guest image, if its recipe has none yet'
 	@echo 'make web         builds the page'
 	@echo 'make licences    licences, sources and bans of all dependencies'
@@ -94,8 +97,38 @@ e2e: root install-test build image e2e/node_modules/.package-lock.json
 bench: root install-test build image e2e/node_modules/.package-lock.json
 	npm run --prefix e2e bench
 
+# Built as a part of the whole workspace, for the reason that `layers` gives. `make test` runs its tests, a shorter way.
+model: install-run
+	cargo build --release --locked --workspace --bin anteroom-model
+	$(CARGO_TARGET_DIR)/release/anteroom-model $(MODEL)
+
+SEEDS ?= 1000
+# `make test` runs some hundred schedules more, of a fresh seed.
+sim: install-run
+	cargo run --release --locked --package anteroom-sim --features virtual-time -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+# Seconds for each target. What a run finds stays in fuzz/artifacts, what it learns in the cache.
+SECONDS ?= 60
+TARGET ?= $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+
+# A sanitizer is a flag that a stable compiler takes only so; nothing else is built with it.
+fuzz: export RUSTC_BOOTSTRAP := 1
+fuzz: export RUSTFLAGS := -Clink-arg=-fuse-ld=mold
+fuzz: install-fuzz
+	cargo fuzz build --target-dir $(CACHE)/fuzz/target
+	for target in $(TARGET); do \
+		mkdir -p $(CACHE)/fuzz/corpus/$$target; \
+		echo "fuzz: $$target for $(SECONDS) s"; \
+		cargo fuzz run --target-dir $(CACHE)/fuzz/target $$target \
+			$(CACHE)/fuzz/corpus/$$target $$(find fuzz/corpus-seed -type d -name $$target) -- \
+			-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1; \
+	done
+
 install-run:
 	scripts/install.sh run
 
 install-test:
 	scripts/install.sh run test
+
+install-fuzz:
+	scripts/install.sh run fuzz

@@ -13,6 +13,7 @@ import { World } from '../e2e/src/harness/world.mjs';
 import { FILES, PROVIDERS } from '../e2e/src/scenarios/providers.mjs';
 import { look, percent } from './cpu.mjs';
 import { installEye, UNSEEN_MS } from './eye.mjs';
+import { answers, controllerAlone } from './signaling.mjs';
 import { summary, table } from './statistics.mjs';
 
 const OUT = fileURLToPath(new URL('out', import.meta.url));
@@ -30,6 +31,8 @@ const SAMPLE_MS = 1000;
 const [SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS] = [150, 350];
 
 const memory = [];
+/** How long agents took to answer: the first offer of a machine, and those of reloads. */
+const answered = { first: [], again: [] };
 const noteMemory = (world) => memory.push(world.controller.memory() / 1024 / 1024);
 
 async function coldStart(world) {
@@ -41,11 +44,17 @@ async function coldStart(world) {
   });
   noteMemory(world);
   await attempt.reached('frame-decoded');
-  await end(attempt);
+  await end(world, attempt);
   return took;
 }
 
-async function end(attempt) {
+function noteAnswers(world, attempt) {
+  world.machineLogs.look();
+  for (const [epoch, ms] of answers(world.machineLogs.of(attempt.machine))) (epoch === 1 ? answered.first : answered.again).push(ms);
+}
+
+async function end(world, attempt) {
+  noteAnswers(world, attempt);
   await attempt.notice(await attempt.view());
   await attempt.person.call('DELETE', `/api/session/${attempt.id}`);
   await attempt.machineGone();
@@ -85,7 +94,7 @@ async function scrolledClicks(world, first) {
     const some = await clicks(stage, Math.round(CLICKS / SCROLLED_PAGES));
     seen.push(...some.seen);
     unseen += some.unseen;
-    await end(stage.attempt);
+    await end(world, stage.attempt);
   }
   return summary(seen, { unseen });
 }
@@ -142,7 +151,7 @@ async function measure(world) {
   const idleClicks = await clicks(still, CLICKS);
   figures['input_to_photon_ms.idle'] = summary(idleClicks.seen, { unseen: idleClicks.unseen });
   const back = await reloads(still);
-  await end(still.attempt);
+  await end(world, still.attempt);
   const moving = await openStage(world, 'scroll');
   const busy = await load(moving, world);
   figures['frames_per_second.scrolling'] = await frameRate(moving);
@@ -153,12 +162,16 @@ async function measure(world) {
   figures['machine_cpu_percent.scrolling'] = busy.machine;
   figures.controller_rss_mb = summary(memory);
   figures.reload_to_frame_ms = back;
+  figures['answer_ms.first'] = summary(answered.first);
+  figures['answer_ms.warm'] = summary(answered.again);
   return figures;
 }
 
 const world = await World.make({ providers: PROVIDERS, files: FILES });
 try {
   const figures = await measure(world);
+  // With no machine left beside it.
+  Object.assign(figures, await controllerAlone());
   mkdirSync(OUT, { recursive: true });
   writeFileSync(path.join(OUT, 'latest.json'), `${JSON.stringify(figures, null, 2)}\n`);
   console.log(`${os.cpus().length} cores, ${os.cpus()[0].model}, load ${os.loadavg()[0].toFixed(1)}`);

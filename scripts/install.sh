@@ -3,6 +3,7 @@
 #
 #   scripts/install.sh run         what building and serving need
 #   scripts/install.sh run test    and what the tests need
+#   scripts/install.sh run fuzz    and what fuzzing needs
 #
 # Rust and Node are expected to be there: each machine has its own way to them, and this script won't guess.
 set -euo pipefail
@@ -12,6 +13,7 @@ readonly TOOLS="${TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/anteroom/tools}"
 readonly NODE=20.19
 readonly CARGO_DENY=0.20.2
 readonly CARGO_NEXTEST=0.9.143
+readonly CARGO_FUZZ=0.13.2
 
 # Debian packages, each line with what it is for.
 readonly RUN_PACKAGES=(
@@ -25,6 +27,8 @@ readonly TEST_PACKAGES=(
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
     chromium chromium-sandbox                                           # the viewer
     openssl procps                                                      # the issuer's certificates, leak checks
+    coturn                                                              # the relay's second judge, and an outside relay
+    dnsmasq-base                                                        # names in the networks that tests make
     tcpdump sqlite3                                                     # end to end: machine tokens on the wire, the sealed rows
 )
 
@@ -115,12 +119,13 @@ install_cargo_tool() {
 main() {
     [ "$#" -gt 0 ] || fail "say what for: run, or run test"
     local -a packages=()
-    local set tools=no
+    local set tools=no fuzzing=no
     for set in "$@"; do
         case "$set" in
             run) packages+=("${RUN_PACKAGES[@]}") ;;
             test) packages+=("${TEST_PACKAGES[@]}"); tools=yes ;;
-            *) fail "unknown set '$set'; there are: run, test" ;;
+            fuzz) fuzzing=yes ;;
+            *) fail "unknown set '$set'; there are: run, test, fuzz" ;;
         esac
     done
     install_packages "${packages[@]}"
@@ -130,6 +135,9 @@ main() {
             fail "cargo has no fmt or clippy: rustup component add rustfmt clippy"
         install_cargo_tool cargo-deny "$CARGO_DENY"
         install_cargo_tool cargo-nextest "$CARGO_NEXTEST" --no-default-features --features default-no-update
+    fi
+    if [ "$fuzzing" = yes ]; then
+        install_cargo_tool cargo-fuzz "$CARGO_FUZZ"
     fi
     say "nothing is missing for: $*"
 }

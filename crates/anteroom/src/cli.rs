@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     config::{Config, Flags},
+    doctor,
     edge::{SystemClock, SystemEntropy},
     logs, serve, vault, wiring,
 };
@@ -51,6 +52,12 @@ enum Command {
     /// The keys that seal credentials.
     #[command(subcommand)]
     Vault(Vault),
+    /// Looks at what sign-ins need on this host and on the way to it, and says what is wrong and what to do.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints the description of the API.
     Openapi,
 }
@@ -109,6 +116,7 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
             Command::Image(command) => image(&config, &command),
             Command::Link => link(&config).await,
             Command::Token => token(&config).await,
+            Command::Doctor { json } => doctor(&config, json).await,
             Command::Vault(Vault::Status) => vault_status(&config, key).await,
             Command::Vault(Vault::Rotate) => vault_rotate(&config, key).await,
             Command::Openapi => Ok(()),
@@ -126,6 +134,17 @@ fn image(config: &Config, command: &Image) -> Done {
     };
     println!("{}", tree.display());
     Ok(())
+}
+
+async fn doctor(config: &Config, json: bool) -> Done {
+    let findings = doctor::look(config).await;
+    let (text, good) = doctor::report(&findings);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&findings)?);
+    } else {
+        print!("{text}");
+    }
+    if good { Ok(()) } else { Err("something is wrong; see ERROR above".into()) }
 }
 
 async fn link(config: &Config) -> Done {

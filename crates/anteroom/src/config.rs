@@ -53,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) machines: Machines,
     /// Their network.
     pub(crate) network: Network,
+    /// The relay for viewers that can't reach a machine's own address; by default port 3478 at the page's address.
+    pub(crate) relay: anteroom_relay::Config,
     /// Each desktop's size, pixels.
     pub(crate) desktop: DesktopSize,
     /// Deadlines of a sign-in, milliseconds, in place of the defaults.
@@ -215,12 +217,13 @@ impl Default for Config {
             vault: Vault::default(),
             machines: Machines::default(),
             network: Network::default(),
+            relay: anteroom_relay::Config::default(),
             desktop: DesktopSize { width: 1280, height: 720 },
             deadlines: Deadlines::default(),
             log: Log {
                 format: LogFormat::Text,
                 filter: "warn,anteroom=info,anteroom_controller=info,anteroom_store_sqlite=info,\
-                         anteroom_machines_sandbox=info"
+                         anteroom_machines_sandbox=info,anteroom_relay=info"
                     .to_owned(),
             },
         }
@@ -265,16 +268,29 @@ impl Config {
         {
             return Err(ConfigError::Missing(file.to_owned()));
         }
-        let environment = Env::prefixed("ANTEROOM_").ignore(&NO_SETTINGS).split("__");
         // An exact file must be there; the system's need not.
         let system = Some(Path::new(SYSTEM_FILE)).filter(|system| system.is_file());
-        let defaults = Figment::from(Serialized::defaults(Self::default()));
-        file.or(system)
-            .map_or(defaults.clone(), |file| defaults.merge(Toml::file_exact(file)))
-            .merge(environment)
-            .merge(Serialized::defaults(flags))
-            .extract()
-            .map_err(|error| ConfigError::Invalid(Box::new(error)))
+        let read = |defaults: Self| -> Result<Self, ConfigError> {
+            let defaults = Figment::from(Serialized::defaults(defaults));
+            file.or(system)
+                .map_or(defaults.clone(), |file| defaults.merge(Toml::file_exact(file)))
+                .merge(Env::prefixed("ANTEROOM_").ignore(&NO_SETTINGS).split("__"))
+                .merge(Serialized::defaults(flags))
+                .extract()
+                .map_err(|error| ConfigError::Invalid(Box::new(error)))
+        };
+        // Where the relay is depends on where page and machines are, unless it is set.
+        read(Self::default().relaying_beside(&read(Self::default())?))
+    }
+
+    /// The same with a relay for the page and the machines of `other`.
+    fn relaying_beside(mut self, other: &Self) -> Self {
+        // The relay's own default is all addresses.
+        if !other.listen.ip().is_unspecified() {
+            self.relay.listen = vec![SocketAddr::new(other.listen.ip(), anteroom_relay::PORT)];
+        }
+        self.relay.relay_address = other.network.gateway.into();
+        self
     }
 
     /// The key ring's file.

@@ -51,3 +51,17 @@ fn a_named_file_that_is_missing_is_an_error() {
     let missing = Path::new("/nonexistent/anteroom.toml");
     assert!(matches!(Config::read(Some(missing), &Flags::default()), Err(ConfigError::Missing(_))));
 }
+
+#[test]
+fn the_relay_is_beside_the_page_and_the_machines_unless_it_is_set() {
+    let default = Config::read(None, &Flags::default()).unwrap().relay;
+    assert_eq!(default.listen, [SocketAddr::from(([127, 0, 0, 1], 3478))]);
+    assert_eq!(default.relay_address.to_string(), "10.87.0.1");
+    let moved = read("listen = '0.0.0.0:80'\n[network]\npool = '10.99.0.0/24'\ngateway = '10.99.0.1'\n").unwrap().relay;
+    assert_eq!(moved.listen, [SocketAddr::from(([0, 0, 0, 0], 3478)), SocketAddr::from(([0_u16; 8], 3478))]);
+    assert_eq!(moved.relay_address.to_string(), "10.99.0.1");
+    let set = read("[relay]\nlisten = ['192.0.2.1:99']\nrelay_address = '10.1.2.3'\n").unwrap().relay;
+    assert_eq!(set.listen, [SocketAddr::from(([192, 0, 2, 1], 99))]);
+    assert_eq!(set.relay_address.to_string(), "10.1.2.3");
+    assert!(read("[relay]\nlisten = []\n").unwrap().relay.listen.is_empty());
+}

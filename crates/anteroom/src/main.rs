@@ -2,11 +2,13 @@
 
 mod cli;
 mod config;
+mod doctor;
 mod edge;
 mod embedded;
 mod image;
 mod key_file;
 mod logs;
+mod relay;
 mod serve;
 mod vault;
 mod wiring;

@@ -6,7 +6,7 @@
 use std::{future::IntoFuture as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use anteroom_controller::{
-    Controller, Error, Ports, Token,
+    Controller, Error, Ports, Reach, Token,
     http::{Bounded, Bounds, Edge, Hosts, guest_router, person_router},
     reconciler::Reconciler,
     timer,
@@ -16,6 +16,7 @@ use anteroom_machines_sandbox::SandboxDriver;
 use anteroom_protocol::Secret;
 use anteroom_store_sqlite::SqliteStore;
 use axum::Router;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -26,16 +27,20 @@ use tokio::{
 use crate::{
     config::Config,
     edge::{SystemClock, SystemEntropy},
-    embedded,
+    embedded, relay,
     wiring::{self, WiringError},
 };
 
 /// How long open requests may take after the signal to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-/// A page keeps an event stream and two polls; a browser opens six connections at most, a person some tabs.
-const PERSON_BOUNDS: Bounds = Bounds { total: 512, for_each_peer: 512 };
+/// A page keeps an event stream and two polls; a browser opens six connections at most, a person some tabs. Behind a proxy
+/// all of them are one peer's.
+const PERSON_BOUNDS: Bounds = Bounds { total: 12_000, for_each_peer: 12_000 };
 /// An agent keeps two polls and sends reports.
 const GUEST_BOUNDS: Bounds = Bounds { total: 1024, for_each_peer: 16 };
+
+/// Files that may be open: a connection of each page and guest, a relayed socket of each viewer, and room.
+const OPEN_FILES: u64 = 32_768;
 
 /// Why the service does not run.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +62,9 @@ pub(crate) enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// The relay does not start.
+    #[error("the relay: {0}")]
+    Relay(#[from] anteroom_relay::RelayError),
     /// Signals can't be waited for.
     #[error("waiting for signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -70,6 +78,7 @@ pub(crate) enum ServeError {
 
 /// Runs until SIGINT or SIGTERM.
 pub(crate) async fn run(config: Config, key: Option<Secret<String>>) -> Result<(), ServeError> {
+    allow_open_files();
     let _lock = wiring::lock(&config)?;
     let store = wiring::store(&config).await?;
     let ring = wiring::key_ring(&wiring::key_source(&config, key), &*store).await?;
@@ -82,13 +91,29 @@ pub(crate) async fn run(config: Config, key: Option<Secret<String>>) -> Result<(
     let settings = wiring::settings(&config, driver.name(), format!("http://{}", guests.1))?;
     wiring::note_bound_address(&config, people.1)?;
     let ports = Ports { store: store.clone(), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
-    let controller = Controller::new(ports.clone(), catalogue, ring, settings);
+    let reach = Reach::default();
+    let relay = relay::Running::start(config.relay.clone(), people.1, reach.clone()).await?;
+    let controller = Controller::with_relays(ports.clone(), catalogue, ring, settings, relay.relays(), reach);
     controller.resume().await?;
     // The only place that prints a token, but for the commands that are asked for one.
     println!("Anteroom is at {}", link(people.1, &ports.new_link().await?));
     let ended = serve(&config, &controller, driver, people, guests).await;
+    drop(relay);
     store_closed(&store).await;
     ended
+}
+
+/// Shells give 1024, for the sake of old programs. As much of what is wanted as the host allows; connections above it
+/// are refused one by one.
+fn allow_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(wanted);
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, wanted, "the number of open files stays as it is");
+        }
+    }
 }
 
 /// The link that signs a browser in. A listener on all addresses is reached on this host's own.
@@ -160,7 +185,8 @@ async fn listener(listener: TcpListener, bounds: Bounds, router: Router, mut sto
     let stopped = async move {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
-    let served = axum::serve(Bounded::new(listener, bounds), router).with_graceful_shutdown(stopped);
+    let served =
+        axum::serve(Bounded::new(listener, bounds), router.into_make_service()).with_graceful_shutdown(stopped);
     if let Err(error) = served.into_future().await {
         tracing::error!(error = &error as &dyn std::error::Error, "a listener broke");
     }

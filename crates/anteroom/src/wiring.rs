@@ -273,11 +273,18 @@ fn proxy_environment(url: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What the sandbox driver needs.
-pub(crate) fn sandbox(config: &Config) -> Result<sandbox::Config, WiringError> {
+/// Where the guest agent is.
+pub(crate) fn guest_agent(config: &Config) -> Result<PathBuf, WiringError> {
     let this = this_program()?;
     let agent = config.guest_binary.clone().unwrap_or_else(|| this.with_file_name(GUEST));
     fs::metadata(&agent).map_err(failed("looking for the guest agent", &agent))?;
+    Ok(agent)
+}
+
+/// What the sandbox driver needs.
+pub(crate) fn sandbox(config: &Config) -> Result<sandbox::Config, WiringError> {
+    let this = this_program()?;
+    let agent = guest_agent(config)?;
     let image = image_tree(config)?;
     if !image.is_dir() {
         return Err(WiringError::NoImage { tree: image });

@@ -5,7 +5,11 @@
 //! private key in a fixture is copied into somebody's production. The list of files is git's: tracked, and new but
 //! not ignored.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Beginnings of secrets that their issuers made recognisable, cut in two so that this file isn't one.
 const SECRETS: &[(&str, &str)] = &[
@@ -104,7 +108,7 @@ fn has_secret(line: &str, prefix: &str) -> bool {
 
 #[test]
 fn the_repository_holds_no_secret_and_no_registry() {
-    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
+    let root = PathBuf::from("../..");
     let names = files(&root);
     assert!(names.iter().any(|name| name == "Cargo.lock"), "git knows the files of this repository");
     let mut found = Vec::new();
@@ -157,7 +161,7 @@ fn unlocked(lock: &str) -> Vec<String> {
 
 #[test]
 fn npm_lock_files_hold_every_package_that_is_asked_for() {
-    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
+    let root = PathBuf::from("../..");
     let locks: Vec<_> = files(&root).into_iter().filter(|name| name.ends_with("package-lock.json")).collect();
     assert!(locks.contains(&"web/package-lock.json".to_owned()), "the page has a lock file");
     for lock in locks {
@@ -173,7 +177,7 @@ fn npm_lock_files_hold_every_package_that_is_asked_for() {
 // their lock files are not looked at here.
 #[test]
 fn npm_packages_ask_for_a_notice_at_most() {
-    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
+    let root = PathBuf::from("../..");
     for place in ["web/package-lock.json", "e2e/package-lock.json"] {
         let lock = fs::read_to_string(root.join(place)).unwrap_or_else(|error| panic!("{place}: {error}"));
         assert_eq!(foreign_licences(&lock), Vec::<String>::new(), "{place}");

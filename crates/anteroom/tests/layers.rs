@@ -13,6 +13,8 @@ use std::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("anteroom-protocol", &[]),
     ("anteroom-session", &["anteroom-protocol"]),
+    // A tool that checks them; no row has it on the right.
+    ("anteroom-model", &["anteroom-protocol", "anteroom-session"]),
     ("anteroom-vault", &["anteroom-protocol"]),
     ("anteroom-store", &["anteroom-protocol", "anteroom-session", "anteroom-vault"]),
     ("anteroom-store-sqlite", &["anteroom-protocol", "anteroom-session", "anteroom-vault", "anteroom-store"]),
@@ -35,6 +37,30 @@ const ARROWS: &[(&str, &[&str])] = &[
             "anteroom-machines",
             "anteroom-machines-sandbox",
             "anteroom-relay",
+            "anteroom-controller",
+        ],
+    ),
+    // Tools that drive the controller; no row has them on the right.
+    (
+        "anteroom-bench-signaling",
+        &[
+            "anteroom-protocol",
+            "anteroom-vault",
+            "anteroom-store",
+            "anteroom-store-sqlite",
+            "anteroom-machines",
+            "anteroom-controller",
+        ],
+    ),
+    (
+        "anteroom-sim",
+        &[
+            "anteroom-protocol",
+            "anteroom-session",
+            "anteroom-vault",
+            "anteroom-store",
+            "anteroom-store-sqlite",
+            "anteroom-machines",
             "anteroom-controller",
         ],
     ),
@@ -92,10 +118,7 @@ struct Package {
 }
 
 fn root() -> PathBuf {
-    Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"))
-        .join("../..")
-        .canonicalize()
-        .expect("the workspace is two above this crate")
+    Path::new("../..").canonicalize().expect("the workspace is two above this crate")
 }
 
 /// Asks cargo for the workspace's own packages; it needs neither the network nor the lock file for that.

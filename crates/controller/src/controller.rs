@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use anteroom_protocol::{SessionId, UnixMillis, UserId};
+use anteroom_protocol::{MachineId, SessionId, UnixMillis, UserId};
 use anteroom_session::{Change, Decision, Input, Refusal, Session, Write};
 use anteroom_store::{CommitError, Extras, Store, Stored};
 use anteroom_vault::KeyRing;
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     Catalogue, Error, Settings,
     error::Noun,
     ports::{Clock, Entropy},
     relays::{NoRelays, Reach, Relays},
+    signal::Signal,
     timer::Timer,
     wake::{Waiter, Wakers},
+    wanted::Wanted,
 };
 
 /// How often a decision is made again because somebody else was first. Writers of one session are its page, its guest,
@@ -65,9 +67,9 @@ pub struct Controller {
     pub(crate) relays: Arc<dyn Relays>,
     pub(crate) reach: Reach,
     wakers: Wakers,
-    /// Grows with each commit that wants something of a machine.
-    machines_wanted: watch::Sender<u64>,
-    closing: watch::Sender<bool>,
+    /// What commits want of machines.
+    pub(crate) machines_wanted: Wanted,
+    closing: Signal,
 }
 
 /// A session as it is after an input, and what the input wrote.
@@ -105,14 +107,14 @@ impl Controller {
             relays,
             reach,
             wakers: Wakers::default(),
-            machines_wanted: watch::Sender::new(0),
-            closing: watch::Sender::new(false),
+            machines_wanted: Wanted::default(),
+            closing: Signal::default(),
         })
     }
 
     /// Ends all long polls and event streams, so that a graceful shutdown does not wait for them.
     pub fn close(&self) {
-        self.closing.send_replace(true);
+        self.closing.give();
     }
 
     /// Whether the store answers.
@@ -133,11 +135,12 @@ impl Controller {
     }
 
     pub(crate) fn waiter(&self, session: &SessionId) -> Waiter {
-        self.wakers.waiter(session, self.closing.subscribe())
+        self.wakers.waiter(session, &self.closing)
     }
 
-    pub(crate) fn machines_wanted(&self) -> watch::Receiver<u64> {
-        self.machines_wanted.subscribe()
+    /// The place of the one who keeps this machine.
+    pub(crate) fn keeper(&self, machine: &MachineId) -> Waiter<MachineId> {
+        self.machines_wanted.keeper(machine, &self.closing)
     }
 
     /// The session, if the caller may touch it.
@@ -183,10 +186,17 @@ impl Controller {
         if session.end().is_some() {
             self.reach.close(&session.id);
         }
-        let wants = |write: &Write| matches!(write, Write::PlanMachine(_) | Write::RetireMachine(_));
-        if writes.iter().any(wants) {
-            self.machines_wanted.send_modify(|version| *version += 1);
+        for write in writes {
+            match write {
+                Write::PlanMachine(machine) | Write::RetireMachine(machine) => self.machines_wanted.of(machine),
+                Write::Offer { .. } | Write::Answer { .. } | Write::Candidates { .. } | Write::Event(_) => {}
+            }
         }
+    }
+
+    /// After a commit to the session's views, which leaves the session itself as it is.
+    pub(crate) fn views_committed(&self, id: &SessionId) {
+        self.wakers.wake(id);
     }
 
     /// After the controller was away: no deadline of machine or agent counts the time in which nobody could have met

@@ -1,7 +1,7 @@
 //! Why a use case did not do what it was asked. How each becomes HTTP stands in `http::problems`.
 
-use anteroom_protocol::{ProviderId, signaling::InvalidSignal};
-use anteroom_session::Refusal;
+use anteroom_protocol::{ProviderId, sdpfrag::InvalidFragment, signaling::InvalidSignal};
+use anteroom_session::{Refusal, view::ViewRefusal};
 use anteroom_store::StoreError;
 
 /// What can be missing.
@@ -11,6 +11,8 @@ pub enum Noun {
     Session,
     /// A credential.
     Credential,
+    /// A view-only connection.
+    View,
     /// An address of the API, or a file of the page.
     Address,
 }
@@ -24,6 +26,12 @@ pub enum Error {
     /// The session does not take this.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The session's views don't take this.
+    #[error(transparent)]
+    View(#[from] ViewRefusal),
+    /// A fragment with candidates that can't be one.
+    #[error(transparent)]
+    Fragment(#[from] InvalidFragment),
     /// A signaling object that can't be one.
     #[error("{field}: {problem}")]
     Signal {

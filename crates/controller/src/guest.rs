@@ -76,7 +76,7 @@ fn check_one(report: &Report, hosts: &[String]) -> Result<(), (&'static str, Str
     }
 }
 
-fn check_detail(detail: &str) -> Result<(), String> {
+pub(crate) fn check_detail(detail: &str) -> Result<(), String> {
     if detail.len() > limits::MAX_DETAIL_BYTES {
         Err(format!("has {} bytes; at most {} are taken", detail.len(), limits::MAX_DETAIL_BYTES))
     } else {

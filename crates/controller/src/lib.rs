@@ -21,10 +21,13 @@ pub mod reconciler;
 mod relays;
 mod settings;
 mod sign_in;
+mod signal;
 mod signaling;
 pub mod timer;
 mod token;
+mod views;
 mod wake;
+mod wanted;
 
 pub use access::{COOKIE_LIFETIME_MS, LINK_LIFETIME_MS};
 pub use catalogue::{Catalogue, CatalogueError};

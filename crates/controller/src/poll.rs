@@ -111,7 +111,7 @@ impl Controller {
     }
 
     /// The session, if it has not ended.
-    async fn going_on(&self, caller: &Caller, id: &SessionId) -> Result<Session, Error> {
+    pub(crate) async fn going_on(&self, caller: &Caller, id: &SessionId) -> Result<Session, Error> {
         let session = self.load(caller, id).await?.session;
         match session.end() {
             Some(end) => Err(Refusal::Ended(end.reason.clone()).into()),

@@ -161,7 +161,9 @@ impl Controller {
             return Err(Error::KeyReused);
         }
         self.bind_ticket(user, &session.id, request);
-        Ok(started(&session))
+        // Another page may have offered since. Its epoch is not this request's: the answer in it is for the other page.
+        let epoch = if request.webrtc_offer.is_some() { Epoch(1) } else { session.current_epoch() };
+        Ok(SignInStarted { epoch, ..started(&session) })
     }
 
     /// Stores a new offer of the page: a new epoch. The same offer again is the same epoch.

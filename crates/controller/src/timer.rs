@@ -2,7 +2,7 @@
 //! store again, because the clock may be set and another controller may have committed.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,31 +21,54 @@ const RETRY_MS: i64 = 1000;
 /// The deadlines of all live sessions.
 #[derive(Default)]
 pub(crate) struct Timer {
-    due: Mutex<HashMap<SessionId, UnixMillis>>,
+    due: Mutex<Due>,
     changed: Notify,
+}
+
+/// The same deadlines twice: by session, and in their order. With thousands of sessions nobody walks over all of them.
+#[derive(Default)]
+struct Due {
+    of: BTreeMap<SessionId, UnixMillis>,
+    in_order: BTreeSet<(UnixMillis, SessionId)>,
+}
+
+impl Due {
+    /// Returns the deadline that was there before.
+    fn set(&mut self, session: &SessionId, deadline: Option<UnixMillis>) -> Option<UnixMillis> {
+        let before = match deadline {
+            Some(at) => self.of.insert(session.clone(), at),
+            None => self.of.remove(session),
+        };
+        if before != deadline {
+            if let Some(at) = before {
+                self.in_order.remove(&(at, session.clone()));
+            }
+            if let Some(at) = deadline {
+                self.in_order.insert((at, session.clone()));
+            }
+        }
+        before
+    }
 }
 
 impl Timer {
     /// From now on this is the session's deadline; `None` takes the session out.
     pub(crate) fn set(&self, session: &SessionId, deadline: Option<UnixMillis>) {
-        let before = match deadline {
-            Some(at) => self.lock().insert(session.clone(), at),
-            None => self.lock().remove(session),
-        };
-        if before != deadline {
+        if self.lock().set(session, deadline) != deadline {
             self.changed.notify_one();
         }
     }
 
     fn next(&self) -> Option<UnixMillis> {
-        self.lock().values().min().copied()
+        self.lock().in_order.first().map(|(at, _)| *at)
     }
 
     fn due(&self, now: UnixMillis) -> Vec<SessionId> {
-        self.lock().iter().filter(|(_, at)| **at <= now).map(|(id, _)| id.clone()).collect()
+        let due = self.lock();
+        due.in_order.iter().take_while(|(at, _)| *at <= now).map(|(_, session)| session.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, UnixMillis>> {
+    fn lock(&self) -> MutexGuard<'_, Due> {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -56,6 +79,7 @@ pub async fn run(controller: Arc<Controller>) {
     loop {
         let until_next = controller.timer.next().map(|at| wait_ms(at, controller.now()));
         tokio::select! {
+            biased;
             _ = sweep.tick() => reread(&controller).await,
             () = controller.timer.changed.notified() => {}
             () = async { match until_next {

@@ -1,7 +1,7 @@
 //! The media engine on its own, for benchmarks and for a look by hand: answers offers that come on standard input.
 //!
 //! `engine DISPLAY ADDRESS WIDTHxHEIGHT [LOG-LEVEL]`. Each line of input is `{"epoch": 1, "offer": {...}, "candidates": [...]}`;
-//! each line of output is `{"epoch", "answer", "candidates", "ms"}` or `{"event"}`.
+//! each line of output is `{"epoch", "answer", "candidates", "ms"}` or `{"event", "who"}`.
 
 use std::{error::Error, io::BufRead as _, time::Instant};
 
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", serde_json::json!({"started": warm.as_millis(), "attached": started.elapsed().as_millis()}));
     std::thread::spawn(move || {
         while let Some(event) = events.blocking_recv() {
-            println!("{}", serde_json::json!({"event": format!("{:?}", event.kind), "epoch": event.epoch}));
+            println!("{}", serde_json::json!({"event": format!("{:?}", event.kind), "who": event.who.to_string()}));
         }
     });
     for line in std::io::stdin().lock().lines() {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! boot ► assignment ─┬─ signaling: offer ► answer ► candidates, for every epoch    (until the session ends)
+//!                    ├─ views: offer ► answer, candidates, end, for all who watch  (until the session ends)
 //!                    ├─ reports, in order                                          (until the session ends)
 //!                    ├─ desktop: X server ► window manager ─► browser ◄─ pages ─┐
 //!                    └─ sign-in: (X server is up) seed files ► CLI ► URLs ──────┘
@@ -101,6 +102,7 @@ impl Machine {
         };
         tokio::select! {
             ended = signaling::serve(&self.controller, &self.assignment.session_id, &stage) => ended,
+            ended = signaling::serve_views(&self.controller, &stage) => ended,
             ended = self.show_displays(&stage, displays) => ended,
         }
     }

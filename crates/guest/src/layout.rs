@@ -102,7 +102,8 @@ pub fn cli_environment(layout: &Layout, desktop: &BTreeMap<String, String>, logi
 impl Layout {
     /// The image's files out of the repository, the host's programs, and a home of the test's own.
     pub(crate) fn of_test(directory: &std::path::Path) -> Self {
-        let image = std::env::current_dir().expect("cargo starts tests in their crate").join("../../image/files/opt/anteroom");
+        let image =
+            std::env::current_dir().expect("cargo starts tests in their crate").join("../../image/files/opt/anteroom");
         let image = image.to_str().expect("a path that is text");
         let home = directory.join("home");
         std::fs::create_dir_all(&home).expect("a home directory for the test");

@@ -13,11 +13,12 @@ use std::{
 
 use anteroom_guest::{agent, layout::Layout};
 use anteroom_protocol::{
-    Secret,
+    Secret, ViewId,
     guest::{Assignment, Boot, DesktopSize, Report},
     provider::{CredentialFile, CredentialRules, FileFormat, Login},
     session::UrlSource,
     signaling::SdpDigest,
+    view::ViewReply,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use controller::{Controller, session_id};
@@ -125,6 +126,20 @@ async fn a_sign_in_goes_from_the_offer_to_the_saved_credential() {
     assert_eq!(session.answers[0].epoch.0, 1);
     assert_eq!(session.answers[0].offer_digest, SdpDigest::of(&first));
     assert!(session.answers[0].candidates.last().is_some_and(|candidate| candidate.is_end()));
+
+    let (view, watching) = (ViewId::from_random([5; 16]), offer());
+    controller.watch(&view, watching.clone());
+    let reply = loop {
+        // A view that comes before the desktop is told so, and its viewer begins again.
+        let session = controller.until("a reply", |session| session.view_replies.len() == session.views.len()).await;
+        match session.view_replies.last().unwrap() {
+            (_, ViewReply::NotYet) => controller.watch(&view, watching.clone()),
+            (answered, reply) => break (answered.clone(), reply.clone()),
+        }
+    };
+    let (ViewReply::Answered { offer_digest, answer }, true) = (&reply.1, reply.0 == view) else { panic!("{reply:?}") };
+    assert_eq!(*offer_digest, SdpDigest::of(&watching));
+    assert!(answer.sdp.expose().contains("a=end-of-candidates"));
 
     let session = controller.until("the credential", |session| session.credential.is_some()).await;
     let files = session.credential.unwrap().files;

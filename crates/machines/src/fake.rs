@@ -8,7 +8,7 @@ use std::{
 
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::{Capabilities, CreateError, Driver, Limit, MachineSpec, Observed, OperationError};
 
@@ -47,15 +47,10 @@ pub struct World {
     shared: Arc<Shared>,
 }
 
+#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    changed: watch::Sender<u64>,
-}
-
-impl Default for Shared {
-    fn default() -> Self {
-        Self { state: Mutex::default(), changed: watch::Sender::new(0) }
-    }
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -116,6 +111,12 @@ impl World {
         state.machines.values().filter(|m| matches!(m.phase, Phase::Running)).map(|m| m.spec.clone()).collect()
     }
 
+    /// The specifications of everything that is there, half machines and ended ones too, in order of their ids.
+    #[must_use]
+    pub fn everything(&self) -> Vec<MachineSpec> {
+        self.state().machines.values().map(|machine| machine.spec.clone()).collect()
+    }
+
     /// How often a machine was created and destroyed, in this order.
     #[must_use]
     pub fn counts(&self) -> (u32, u32) {
@@ -123,11 +124,17 @@ impl World {
         (state.creations, state.destructions)
     }
 
-    /// Waits until the world is as wanted. The caller sets the deadline.
+    /// Waits until the world is as wanted. The caller sets the deadline. Waiters wake in the order in which they began
+    /// to wait, so that a simulation replays.
     pub async fn until(&self, mut wanted: impl FnMut(&Self) -> bool) {
-        let mut changes = self.shared.changed.subscribe();
-        while !wanted(self) {
-            changes.changed().await.expect("the world holds the sender");
+        loop {
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            // The place in the queue is taken before the look, so that no change falls in between.
+            changed.as_mut().enable();
+            if wanted(self) {
+                return;
+            }
+            changed.await;
         }
     }
 
@@ -137,7 +144,7 @@ impl World {
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let value = change(&mut self.state());
-        self.shared.changed.send_modify(|version| *version += 1);
+        self.shared.changed.notify_waiters();
         value
     }
 

@@ -11,6 +11,7 @@ pub mod input;
 pub mod limits;
 pub mod problem;
 pub mod provider;
+pub mod sdpfrag;
 pub mod secret;
 pub mod session;
 pub mod signaling;

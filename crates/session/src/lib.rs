@@ -13,6 +13,7 @@ pub mod epoch;
 pub mod input;
 pub mod machine;
 mod session;
+pub mod view;
 
 pub use change::{Change, Decision, Write};
 pub use deadline::Deadlines;

@@ -4,21 +4,24 @@
 use std::sync::{Mutex, PoisonError};
 
 use anteroom_protocol::{
-    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
     session::SessionEvent,
     signaling::{Answer, LoggedCandidate, Offer, Side},
+    view::ViewEntry,
 };
 use anteroom_session::{
     Change, Session,
     machine::{MachineRow, Seen},
+    view::{View, ViewChange},
 };
 use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
 
-use crate::{AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, TokenDigest};
+use crate::{AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, StoredViews, TokenDigest};
 use tables::Tables;
 
 mod tables;
+mod views;
 
 /// The store in memory.
 #[derive(Debug, Default)]
@@ -111,6 +114,26 @@ impl Store for FakeStore {
             None => Vec::new(),
         };
         Ok(self.read(above))
+    }
+
+    async fn views(&self, id: &SessionId) -> Result<StoredViews, StoreError> {
+        Ok(self.read(|tables| tables.views.of_session(id)))
+    }
+
+    async fn view(&self, id: &SessionId, view: &ViewId) -> Result<Option<View>, StoreError> {
+        Ok(self.read(|tables| tables.views.one(id, view)))
+    }
+
+    async fn commit_views(&self, id: &SessionId, version: u64, change: &ViewChange) -> Result<(), CommitError> {
+        self.write(|tables| tables.commit_views(id, version, change))
+    }
+
+    async fn view_answer(&self, view: &ViewId) -> Result<Option<Answer>, StoreError> {
+        Ok(self.read(|tables| tables.views.answer(view)))
+    }
+
+    async fn view_entries(&self, id: &SessionId, after: u32, limit: u32) -> Result<Vec<ViewEntry>, StoreError> {
+        Ok(self.read(|tables| tables.views.entries(id, after, limit)))
     }
 
     async fn machine(&self, id: &MachineId) -> Result<Option<MachineRow>, StoreError> {

@@ -6,13 +6,15 @@
 //! because two controllers must not hand one address out twice.
 
 use anteroom_protocol::{
-    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
     session::SessionEvent,
     signaling::{Answer, LoggedCandidate, Offer, Side},
+    view::ViewEntry,
 };
 use anteroom_session::{
     Change, Session, Write,
     machine::{MachineRow, Seen},
+    view::{View, ViewChange, Views},
 };
 use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
@@ -34,6 +36,15 @@ pub struct Stored {
     /// The session.
     pub session: Session,
     /// Grows by one with each commit.
+    pub version: u64,
+}
+
+/// A session's views with the version they were read at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredViews {
+    /// The length of their log, and those that are not over.
+    pub views: Views,
+    /// Grows by one with each commit; 0 before the first.
     pub version: u64,
 }
 
@@ -191,6 +202,19 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<LoggedCandidate>, StoreError>;
     /// The session's events above `after`, in order, at most `limit`.
     async fn events(&self, id: &SessionId, after: u32, limit: u32) -> Result<Vec<SessionEvent>, StoreError>;
+
+    // --- views ---
+
+    /// The session's views; none when nobody has viewed it.
+    async fn views(&self, id: &SessionId) -> Result<StoredViews, StoreError>;
+    /// One view of the session, over or not.
+    async fn view(&self, id: &SessionId, view: &ViewId) -> Result<Option<View>, StoreError>;
+    /// Stores a change to the session's views that were read at `version`. The session itself stays as it is.
+    async fn commit_views(&self, id: &SessionId, version: u64, change: &ViewChange) -> Result<(), CommitError>;
+    /// The answer of a view.
+    async fn view_answer(&self, view: &ViewId) -> Result<Option<Answer>, StoreError>;
+    /// The entries above `after` of the session's log of views, in order, at most `limit`.
+    async fn view_entries(&self, id: &SessionId, after: u32, limit: u32) -> Result<Vec<ViewEntry>, StoreError>;
 
     // --- machines ---
 

@@ -11,6 +11,7 @@ pub mod fixtures;
 pub mod machines;
 pub mod sessions;
 pub mod signaling;
+pub mod views;
 
 /// Makes one test of each fact. `$open` names an async function `() -> (Arc<dyn Store>, Guard)`.
 #[macro_export]
@@ -39,6 +40,18 @@ macro_rules! conformance {
                 an_answer_without_an_offer_is_refused,
                 candidates_come_in_order_for_each_epoch_and_side,
                 a_gap_in_the_candidates_is_refused,
+            }
+            views {
+                a_view_reads_back_as_it_was_stored,
+                views_leave_their_session_as_it_is,
+                a_change_to_views_under_a_stale_version_stores_nothing,
+                of_two_changes_to_views_under_one_version_one_is_stored,
+                open_views_come_oldest_first_and_those_that_are_over_do_not,
+                entries_come_in_order_for_each_session,
+                a_gap_in_a_log_of_views_is_refused,
+                a_view_takes_one_answer,
+                a_view_goes_one_way,
+                a_view_of_no_session_is_refused,
             }
             machines {
                 a_machine_for_a_session_without_an_offer_is_refused,

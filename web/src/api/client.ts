@@ -14,7 +14,7 @@ export const POLL_SLACK_MS = 10_000;
 export type Outcome<T> =
   | { kind: "ok"; value: T; status: number }
   /** The controller refused it and says why. */
-  | { kind: "problem"; problem: Problem }
+  | { kind: "problem"; problem: Problem; retryAfterMs?: number }
   /** No answer of the controller, or that it can't now: no network, a restart, a busy database, or too late. The same
    * call may be made again. */
   | { kind: "unreachable"; detail: string };
@@ -47,11 +47,42 @@ export async function outcome<T>(call: Promise<FetchResult<T>>): Promise<Outcome
     const { data, error, response } = await call;
     if (response.ok) return { kind: "ok", value: data as T, status: response.status };
     if (response.status === 401) for (const listener of signedOut) listener();
-    if (isProblem(error)) return isPassing(error) ? { kind: "unreachable", detail: error.detail } : { kind: "problem", problem: error };
+    if (isProblem(error)) {
+      if (isPassing(error)) return { kind: "unreachable", detail: error.detail };
+      return { kind: "problem", problem: error, ...retryAfter(response) };
+    }
     return { kind: "unreachable", detail: `${new URL(response.url).pathname} gave status ${response.status}` };
   } catch (error) {
     return { kind: "unreachable", detail: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** What a call that is no JSON was answered with. */
+export interface Raw {
+  text: string;
+  headers: Headers;
+}
+
+/** A plain call's result, for `outcome`. */
+export async function raw(call: Promise<Response>): Promise<FetchResult<Raw>> {
+  const response = await call;
+  const text = await response.text();
+  if (response.ok) return { data: { text, headers: response.headers }, response };
+  return { error: parsed(text), response };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds only: this controller sends no dates. */
+function retryAfter({ headers }: Response): { retryAfterMs?: number } {
+  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
+  return Number.isFinite(seconds) ? { retryAfterMs: seconds * 1000 } : {};
 }
 
 /** Whether the same call may do in a moment. A full house is not a matter of moments: a person decides. */

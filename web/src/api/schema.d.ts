@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/connection/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One event at once, and then silence: whoever reads sees whether something on the way holds streams back. */
+        get: operations["probe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/credentials": {
         parameters: {
             query?: never;
@@ -106,6 +123,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/guest/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A piece of the session's log of view-only connections. */
+        get: operations["get_views"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/guest/views/{view}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What the guest says to a view's offer. The same again is fine; 409 when it has said something else before, 410 when
+         *     the view is over.
+         */
+        post: operations["post_view_answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me": {
         parameters: {
             query?: never;
@@ -176,6 +230,47 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/session/{id}/whep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Opens a view-only connection to the session's desktop: the body is the player's offer. 409 with Retry-After as
+         *     long as there is no picture, 504 when the machine does not answer. Of more than 16 views the oldest is closed.
+         */
+        post: operations["open"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/{id}/whep/{view}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends the view. Once is as good as twice. */
+        delete: operations["close"];
+        options?: never;
+        head?: never;
+        /**
+         * More candidates of the player (trickle ICE). 428 without If-Match, 412 when it names another ICE session, 422 for
+         *     a restart of ICE: a new POST takes its place.
+         */
+        patch: operations["trickle"];
         trace?: never;
     };
     "/api/vm/auth": {
@@ -872,6 +967,59 @@ export interface components {
             /** @description JSON pointer (RFC 6901). */
             pointer: string;
         };
+        /** @description One entry of a session's log of views. */
+        ViewEntry: components["schemas"]["ViewEntryKind"] & {
+            /**
+             * Format: int32
+             * @description Its place in the session's log: 1 for the first, without gaps.
+             */
+            seq: number;
+            /** @description Which connection. */
+            view: components["schemas"]["ViewId"];
+        };
+        /** @description What happened to a view-only connection. */
+        ViewEntryKind: {
+            /** @enum {string} */
+            kind: "offered";
+            /** @description The description. */
+            offer: components["schemas"]["Offer"];
+        } | {
+            /** @description In order. */
+            candidates: components["schemas"]["Candidate"][];
+            /** @enum {string} */
+            kind: "candidates";
+        } | {
+            /** @enum {string} */
+            kind: "closed";
+        };
+        ViewId: string;
+        /** @description A piece of a session's log of views. */
+        ViewLog: {
+            /** @description Those with a sequence number above `after`. */
+            entries: components["schemas"]["ViewEntry"][];
+            /**
+             * Format: int32
+             * @description What to send as `after` next time.
+             */
+            next: number;
+        };
+        /** @description What the guest says to a view's offer. */
+        ViewReply: {
+            /** @description The description, with all candidates of the guest in it. */
+            answer: components["schemas"]["Answer"];
+            /** @enum {string} */
+            kind: "answered";
+            /** @description Digest of the offer that is answered. */
+            offerDigest: components["schemas"]["SdpDigest"];
+        } | {
+            /** @enum {string} */
+            kind: "not-yet";
+        } | {
+            /** @description What is missing; no SDP. */
+            detail: string;
+            /** @enum {string} */
+            kind: "unusable";
+        };
     };
     responses: never;
     parameters: never;
@@ -897,6 +1045,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConnectionFacts"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    probe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One event. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             /** @description A problem document (RFC 9457). */
@@ -1042,6 +1219,80 @@ export interface operations {
         };
         responses: {
             /** @description Taken. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_views: {
+        parameters: {
+            query?: {
+                /** @description The last sequence number that the guest has; 0 when it has none. */
+                after?: number;
+                /** @description Seconds, at most 25; 0 when it is left out. */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The piece. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewLog"];
+                };
+            };
+            /** @description Not yet. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_view_answer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewReply"];
+            };
+        };
+        responses: {
+            /** @description Stored. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1205,6 +1456,116 @@ export interface operations {
                 };
             };
             /** @description There will be no more events. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The player's offer. */
+        requestBody: {
+            content: {
+                "application/sdp": string;
+            };
+        };
+        responses: {
+            /** @description The answer, with all of the machine's candidates. */
+            201: {
+                headers: {
+                    /** @description Names the ICE session: for If-Match. */
+                    ETag?: string;
+                    /** @description A relay with credentials (rel="ice-server"), once for each. */
+                    Link?: string;
+                    /** @description The view: for PATCH and DELETE. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/sdp": string;
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                view: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is over. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trickle: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag that came with the view, or *. */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+                view: string;
+            };
+            cookie?: never;
+        };
+        /** @description RFC 8840, section 9. */
+        requestBody: {
+            content: {
+                "application/trickle-ice-sdpfrag": string;
+            };
+        };
+        responses: {
+            /** @description They are stored. */
             204: {
                 headers: {
                     [name: string]: unknown;

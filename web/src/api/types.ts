@@ -18,6 +18,9 @@ export type StepReached = Schemas["StepReached"];
 export type ConnectionState = Schemas["ConnectionState"];
 export type Candidate = Schemas["Candidate"];
 export type LoggedCandidate = Schemas["LoggedCandidate"];
+export type ConnectionTrouble = Schemas["ConnectionTrouble"];
+export type IceServers = Schemas["IceServers"];
+export type ConnectionFacts = Schemas["ConnectionFacts"];
 
 type Json<P extends keyof paths> = paths[P] extends {
   get: { responses: { 200: { content: { "application/json": infer Body } } } };

@@ -1,7 +1,7 @@
 //! A session's events as a stream (server-sent events, HTML Living Standard 9.2). Each has its number as id, so that a
 //! reader goes on after a break where it was.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use anteroom_protocol::session::SessionEvent;
 use axum::{
@@ -25,6 +25,9 @@ use crate::{Controller, poll::Follower};
 
 /// Proxies in front commonly cut a silent stream after 30 or 60 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long a stream that only shows that streams work stays open: a proxy that buffers has nothing to show for so long.
+const PROBE_OPEN: Duration = Duration::from_secs(10);
 
 /// Where to go on.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -60,6 +63,17 @@ pub(crate) async fn follow(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     Ok(Sse::new(events(follower)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+}
+
+/// One event at once, and then silence: whoever reads sees whether something on the way holds streams back.
+#[utoipa::path(
+    get, path = "/api/connection/events", tag = "person",
+    responses((status = 200, description = "One event.", body = String, content_type = "text/event-stream"), Problems)
+)]
+pub(crate) async fn probe(Person(_): Person) -> Response {
+    let first = stream::once(async { Ok::<_, Infallible>(Event::default().data("{}")) });
+    let silence = stream::once(tokio::time::sleep(PROBE_OPEN)).filter_map(|()| async { None });
+    Sse::new(first.chain(silence)).into_response()
 }
 
 /// A header that is no number comes from another stream: the reader starts anew.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anteroom_protocol::{CredentialId, SessionId, signaling::Side};
+use anteroom_protocol::{CredentialId, SessionId, ViewId, signaling::Side};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -26,9 +26,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Answer<Self> {
-        check_media_type(&request)?;
-        let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
-        let body = body.map_err(|_| too_slow())?.map_err(|rejection| unread(rejection.status()))?;
+        check_media_type(&request, "application/json")?;
+        let body = read(request, state).await?;
         // Serde takes an array for an object whose fields are in order; our clients send objects.
         if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
             return Err(malformed(".", "expected an object"));
@@ -41,17 +40,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-fn check_media_type(request: &Request) -> Answer<()> {
+/// A body of text with this media type.
+pub(crate) async fn text(request: Request, media_type: &str) -> Answer<String> {
+    check_media_type(&request, media_type)?;
+    String::from_utf8(read(request, &()).await?.into()).map_err(|_| malformed(".", "expected text in UTF-8"))
+}
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Answer<Bytes> {
+    let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
+    body.map_err(|_| too_slow())?.map_err(|rejection| unread(rejection.status()))
+}
+
+fn check_media_type(request: &Request, wanted: &str) -> Answer<()> {
     let named = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
+    if essence.eq_ignore_ascii_case(wanted) {
         Ok(())
     } else {
         Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media-type",
-            "Not JSON",
-            "Send the body as application/json.",
+            "Another media type",
+            format!("Send the body as {wanted}."),
         ))
     }
 }
@@ -107,6 +117,30 @@ impl<S: Send + Sync> FromRequestParts<S> for InLog {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
         let both = Path::<(SessionId, Side)>::from_request_parts(parts, state).await;
         both.map(|Path((id, side))| Self(id, side)).map_err(|_| missing(Noun::Session))
+    }
+}
+
+/// The session and its view in the path.
+pub(crate) struct InView(pub(crate) SessionId, pub(crate) ViewId);
+
+impl<S: Send + Sync> FromRequestParts<S> for InView {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+        let both = Path::<(SessionId, ViewId)>::from_request_parts(parts, state).await;
+        both.map(|Path((id, view))| Self(id, view)).map_err(|_| missing(Noun::View))
+    }
+}
+
+/// The view in the path.
+pub(crate) struct OfView(pub(crate) ViewId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfView {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+        let id = Path::<ViewId>::from_request_parts(parts, state).await;
+        id.map(|Path(id)| Self(id)).map_err(|_| missing(Noun::View))
     }
 }
 

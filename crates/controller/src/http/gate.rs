@@ -2,7 +2,8 @@
 //! `/healthz` answers. A link (`/?token=...`) is used up here, once, and becomes a cookie.
 //!
 //! Two more doors that other sites' pages must not pass: the Host header must name this server (DNS rebinding), and a
-//! call that changes something must come from this page (its Origin).
+//! call that changes something must come from this page (its Origin). WHEP players stand on other pages: their
+//! addresses take the owner's token from any origin, and the cookie from this page only.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use axum::{
 };
 
 use super::{
-    Edge, page,
+    Edge, page, players,
     problems::{self, Answer, Failure},
 };
 use crate::{COOKIE_LIFETIME_MS, Token, error::Noun};
@@ -84,6 +85,9 @@ pub(crate) async fn person(State(edge): State<Edge>, mut request: Request, next:
 
 async fn let_person_in(edge: &Edge, request: &mut Request) -> Answer<Option<Response>> {
     let host = named_host(edge, request)?;
+    if let Some(options) = players::options(request) {
+        return Ok(Some(options));
+    }
     let person = match presented(request.headers()) {
         Some((token, how)) => edge.controller.person(&token).await?.map(|user| (user, how)),
         None => None,
@@ -98,7 +102,8 @@ async fn let_person_in(edge: &Edge, request: &mut Request) -> Answer<Option<Resp
             Ok(Some(page::no_access(page::NoAccess::NoCookie)))
         };
     };
-    if !request.method().is_safe() && !comes_from_here(request.headers(), &host, how) {
+    let from_anywhere = how == How::Bearer && players::may_call(request.uri().path());
+    if !request.method().is_safe() && !from_anywhere && !comes_from_here(request.headers(), &host, how) {
         return Err(problems::foreign_origin());
     }
     request.extensions_mut().insert(user);

@@ -7,12 +7,13 @@ use anteroom_protocol::{
     Epoch,
     guest::{Assignment, CapturedCredential, Reports},
     signaling::{AnswerWithCandidates, CandidateLog, CandidatesInEpoch, OfferInEpoch, Side},
+    view::{ViewLog, ViewReply},
 };
 use axum::{Json as Body, extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 
 use super::{
-    extract::{InSession, Json, Params},
+    extract::{InSession, Json, OfView, Params},
     gate::Machine,
     negotiate::{AfterCandidate, polled},
     openapi::Problems,
@@ -141,4 +142,46 @@ pub(crate) async fn get_browser_candidates(
     let id = machine.only(&named)?;
     let at = LogPosition { epoch: of.epoch, side: Side::Browser, after: of.after };
     Ok(polled(controller.more_candidates(&Caller::Machine(id.clone()), &id, at, clamped(of.wait)).await?))
+}
+
+/// After which entry, and how long to wait.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AfterEntry {
+    /// The last sequence number that the guest has; 0 when it has none.
+    #[param(required = false)]
+    #[serde(default)]
+    after: u32,
+    /// Seconds, at most 25; 0 when it is left out.
+    wait: Option<u64>,
+}
+
+/// A piece of the session's log of view-only connections.
+#[utoipa::path(
+    get, path = "/api/guest/views", tag = "guest", params(AfterEntry),
+    responses((status = 200, description = "The piece.", body = ViewLog), (status = 204, description = "Not yet."), Problems)
+)]
+pub(crate) async fn get_views(
+    State(controller): Use,
+    machine: Machine,
+    Params(of): Params<AfterEntry>,
+) -> Answer<Response> {
+    Ok(polled(controller.next_views(&machine.own(), of.after, clamped(of.wait)).await?))
+}
+
+/// What the guest says to a view's offer. The same again is fine; 409 when it has said something else before, 410 when
+/// the view is over.
+#[utoipa::path(
+    post, path = "/api/guest/views/{view}/answer", tag = "guest", params(("view" = String, Path)),
+    request_body = ViewReply, responses((status = 204, description = "Stored."), Problems)
+)]
+pub(crate) async fn post_view_answer(
+    State(controller): Use,
+    machine: Machine,
+    OfView(view): OfView,
+    Json(reply): Json<ViewReply>,
+) -> Answer<StatusCode> {
+    controller.answer_view(&machine.own(), &view, reply).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -16,8 +16,10 @@ mod negotiate;
 pub mod openapi;
 mod page;
 mod person;
+mod players;
 mod problems;
 mod views;
+mod whep;
 
 use std::sync::Arc;
 
@@ -64,8 +66,10 @@ pub fn person_router(edge: Edge) -> Router {
         .route("/api/openapi.json", axum::routing::get(openapi::document))
         .route("/readyz", axum::routing::get(health::ready))
         .fallback(page::serve)
+        .method_not_allowed_fallback(problems::method_not_allowed)
         .layer(DefaultBodyLimit::max(limits::MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(edge.clone(), gate::person));
+        .layer(middleware::from_fn_with_state(edge.clone(), gate::person))
+        .layer(middleware::from_fn(players::outside));
     outside(gated, edge)
 }
 
@@ -74,6 +78,7 @@ pub fn guest_router(edge: Edge) -> Router {
     let (api, _) = guest_calls().split_for_parts();
     let gated = api
         .fallback(problems::no_such_address)
+        .method_not_allowed_fallback(problems::method_not_allowed)
         .layer(DefaultBodyLimit::max(limits::MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(edge.clone(), gate::machine));
     outside(gated, edge)
@@ -100,11 +105,14 @@ fn person_calls() -> OpenApiRouter<Edge> {
         .routes(routes!(events::follow))
         .routes(routes!(person::ice_servers))
         .routes(routes!(person::connection_facts))
+        .routes(routes!(events::probe))
         .routes(routes!(negotiate::post_offer))
         .routes(routes!(negotiate::get_answer))
         .routes(routes!(negotiate::post_browser_candidates))
         .routes(routes!(negotiate::get_candidates))
         .routes(routes!(negotiate::post_connection))
+        .routes(routes!(whep::open))
+        .routes(routes!(whep::trickle, whep::close))
 }
 
 fn guest_calls() -> OpenApiRouter<Edge> {
@@ -120,4 +128,6 @@ fn guest_calls() -> OpenApiRouter<Edge> {
         .routes(routes!(guest::post_answer))
         .routes(routes!(guest::post_vm_candidates))
         .routes(routes!(guest::get_browser_candidates))
+        .routes(routes!(guest::get_views))
+        .routes(routes!(guest::post_view_answer))
 }

@@ -136,7 +136,7 @@ pub(crate) async fn connection_facts(
 }
 
 /// The name by which the page was reached, without port. The gate has checked it.
-fn host_of(headers: &HeaderMap) -> &str {
+pub(crate) fn host_of(headers: &HeaderMap) -> &str {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

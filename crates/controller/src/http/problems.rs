@@ -1,8 +1,8 @@
 //! How everything that goes wrong looks on the wire: one place, one shape (RFC 9457). A detail says what was tried and
 //! what to do; it repeats no value that came from outside.
 
-use anteroom_protocol::{Epoch, problem::Problem, session::Reason, signaling::InvalidSignal};
-use anteroom_session::Refusal;
+use anteroom_protocol::{Epoch, problem::Problem, sdpfrag::InvalidFragment, session::Reason, signaling::InvalidSignal};
+use anteroom_session::{Refusal, view::ViewRefusal};
 use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -11,18 +11,23 @@ use axum::{
 use crate::{Error, error::Noun};
 
 /// After how many seconds a program may try again what failed for want of room.
-const RETRY_AFTER_S: &str = "5";
+const RETRY_AFTER_S: u32 = 5;
+/// A picture is there a second after the click, on a warm host.
+const PICTURE_AFTER_S: u32 = 1;
 
 /// A refused request.
 #[derive(Debug)]
-pub(crate) struct Failure(Box<Problem>);
+pub(crate) struct Failure {
+    problem: Box<Problem>,
+    retry_after_s: Option<u32>,
+}
 
 /// What every handler returns.
 pub(crate) type Answer<T> = Result<T, Failure>;
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, kind: &str, title: &str, detail: impl Into<String>) -> Self {
-        Self(Box::new(Problem {
+        let problem = Box::new(Problem {
             kind: format!("/problems/{kind}"),
             title: title.to_owned(),
             status: status.as_u16(),
@@ -30,37 +35,44 @@ impl Failure {
             field: None,
             epoch: None,
             reason: None,
-        }))
+        });
+        let retry_after_s = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S);
+        Self { problem, retry_after_s }
+    }
+
+    fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
     }
 
     fn epoch(mut self, epoch: Epoch) -> Self {
-        self.0.epoch = Some(epoch);
+        self.problem.epoch = Some(epoch);
         self
     }
 
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
-        self.0.field = Some(field.into());
+        self.problem.field = Some(field.into());
         self
     }
 
     fn reason(mut self, reason: Reason) -> Self {
-        self.0.reason = Some(reason);
+        self.problem.reason = Some(reason);
         self
     }
 
     fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = self.status();
-        let body = serde_json::to_vec(&*self.0).expect("a problem has text and numbers only");
+        let body = serde_json::to_vec(&*self.problem).expect("a problem has text and numbers only");
         let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
         let mut response = (status, media_type, body).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -74,6 +86,8 @@ impl From<Error> for Failure {
         match error {
             Error::NotFound(noun) => not_found(noun),
             Error::Refused(refusal) => refused(refusal),
+            Error::View(refusal) => view_refused(refusal),
+            Error::Fragment(problem) => fragment(&problem),
             Error::Signal { field, problem } => signal(&problem).field(field),
             Error::Invalid { field, problem } => invalid(problem).field(field),
             Error::UnknownProvider(_) => Self::new(
@@ -122,6 +136,7 @@ fn not_found(noun: Noun) -> Failure {
     let detail = match noun {
         Noun::Session => "There is no such session of yours.",
         Noun::Credential => "There is no such credential of yours.",
+        Noun::View => "There is no such view of this session.",
         Noun::Address => "There is nothing at this address; /api/openapi.json lists what there is.",
     };
     Failure::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
@@ -192,6 +207,86 @@ fn refused(refusal: Refusal) -> Failure {
             "The credential is being saved",
             "The CLI has signed in and its credential is being saved: too late to cancel.",
         ),
+    }
+}
+
+fn view_refused(refusal: ViewRefusal) -> Failure {
+    match refusal {
+        ViewRefusal::Session(refusal) => refused(refusal),
+        ViewRefusal::Signal(problem) => signal(&problem),
+        ViewRefusal::NoPicture => Failure::new(
+            StatusCode::CONFLICT,
+            "no-picture",
+            "No picture yet",
+            "The machine shows nothing yet. Try again after the seconds of Retry-After.",
+        )
+        .retry_after(PICTURE_AFTER_S),
+        ViewRefusal::Unusable { detail } => Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unusable-offer",
+            "The offer asks for nothing that the machine has",
+            format!("The machine can't send what the offer asks for: {detail}"),
+        ),
+        ViewRefusal::NoAnswer => Failure::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "no-answer",
+            "The machine did not answer",
+            "The machine did not answer the offer in time. Make a new offer.",
+        )
+        .retry_after(RETRY_AFTER_S),
+        ViewRefusal::TooMany => Failure::new(
+            StatusCode::CONFLICT,
+            "too-many-views",
+            "Too many views",
+            "The session has been viewed too often. Start a new sign-in.",
+        ),
+        ViewRefusal::Closed => {
+            Failure::new(StatusCode::GONE, "view-closed", "The view is over", "The view is over. Make a new offer.")
+        }
+        ViewRefusal::AnotherOffer => Failure::new(
+            StatusCode::CONFLICT,
+            "another-offer",
+            "Answer to another offer",
+            "The answer's offerDigest is not that of the view's offer. Answer the offer that is stored.",
+        ),
+        ViewRefusal::AlreadyAnswered => Failure::new(
+            StatusCode::CONFLICT,
+            "already-answered",
+            "Already answered",
+            "The view has another answer already, and takes one only.",
+        ),
+        ViewRefusal::NoTag => Failure::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "tag-required",
+            "If-Match is missing",
+            "Send If-Match with the ETag that came with the view.",
+        ),
+        ViewRefusal::AnotherTag => Failure::new(
+            StatusCode::PRECONDITION_FAILED,
+            "another-tag",
+            "Another ICE session",
+            "If-Match names another ICE session than the view's. Send the ETag that came with the view.",
+        ),
+        ViewRefusal::IceRestart => Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "no-ice-restart",
+            "ICE is not restarted here",
+            "The fragment belongs to another ICE session. Views don't restart ICE: make a new offer with POST, and DELETE this \
+             view.",
+        ),
+    }
+}
+
+fn fragment(problem: &InvalidFragment) -> Failure {
+    match problem {
+        InvalidFragment::Candidates(problem) => signal(problem),
+        InvalidFragment::TooLong { .. }
+        | InvalidFragment::NotALine { .. }
+        | InvalidFragment::Value { .. }
+        | InvalidFragment::TwoSessions => {
+            let detail = format!("The body can't be read: {problem}.");
+            Failure::new(StatusCode::BAD_REQUEST, "malformed", "The request is malformed", detail)
+        }
     }
 }
 

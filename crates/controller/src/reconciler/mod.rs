@@ -8,20 +8,20 @@
 mod owner;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
 
 use anteroom_machines::Driver;
 use anteroom_protocol::MachineId;
-use anteroom_session::machine::Seen;
+use anteroom_session::machine::{MachineRow, Seen};
 use tokio::{
     sync::Semaphore,
     task::{Id, JoinSet},
 };
 
-use crate::Controller;
+use crate::{Controller, wanted::Named};
 use owner::Owner;
 
 /// How often everything is looked at, though nothing was heard.
@@ -37,7 +37,9 @@ pub struct Reconciler {
     driver: Arc<dyn Driver>,
     slots: Arc<Semaphore>,
     owners: JoinSet<()>,
-    owned: HashMap<Id, MachineId>,
+    /// Whose machine each owner has, and the machines that have one.
+    machines: HashMap<Id, MachineId>,
+    owned: HashSet<MachineId>,
 }
 
 impl Reconciler {
@@ -49,18 +51,20 @@ impl Reconciler {
             driver,
             slots: Arc::new(Semaphore::new(ACTS_AT_ONCE)),
             owners: JoinSet::new(),
-            owned: HashMap::new(),
+            machines: HashMap::new(),
+            owned: HashSet::new(),
         }
     }
 
     /// Works for ever. When the future is dropped, all work stops where it is; a new reconciler goes on from the rows.
     pub async fn run(mut self) {
-        let mut wanted = self.controller.machines_wanted();
+        let mut wanted = self.controller.machines_wanted.listener();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = wanted.changed() => self.adopt_rows().await,
+                biased;
+                () = wanted.heard() => self.adopt_named().await,
                 _ = sweep.tick() => {
                     self.adopt_rows().await;
                     self.reclaim().await;
@@ -70,15 +74,39 @@ impl Reconciler {
         }
     }
 
+    /// Gives the machines an owner of which something is wanted and that have none yet.
+    async fn adopt_named(&mut self) {
+        let machines = match self.controller.machines_wanted.take() {
+            Named::These(machines) => machines,
+            Named::Many => return self.adopt_rows().await,
+        };
+        for machine in machines {
+            if self.owned.contains(&machine) {
+                continue;
+            }
+            match self.controller.store.machine(&machine).await {
+                Ok(Some(row)) => self.adopt_row(row),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%machine, error = &error as &dyn std::error::Error, "its row could not be read; the next sweep reads it again");
+                }
+            }
+        }
+    }
+
+    fn adopt_row(&mut self, row: MachineRow) {
+        // Another driver's machines are not this one's to judge.
+        if row.driver == self.driver.name() && row.seen != Seen::Gone {
+            self.adopt(row.id, Owner::keep);
+        }
+    }
+
     /// Gives each row an owner that has none yet.
     async fn adopt_rows(&mut self) {
         match self.controller.store.machines().await {
             Ok(rows) => {
                 for row in rows {
-                    // Another driver's machines are not this one's to judge.
-                    if row.driver == self.driver.name() {
-                        self.adopt(row.id, Owner::keep);
-                    }
+                    self.adopt_row(row);
                 }
             }
             Err(error) => {
@@ -103,8 +131,10 @@ impl Reconciler {
             }
             Err(_) => return tracing::warn!("the driver did not say in time what there is"),
         };
-        let owned: BTreeSet<_> = self.owned.values().cloned().collect();
-        for id in listed.into_iter().filter(|id| !owned.contains(id)) {
+        for id in listed {
+            if self.owned.contains(&id) {
+                continue;
+            }
             match self.controller.store.machine(&id).await {
                 Ok(Some(row)) if row.seen != Seen::Gone => {}
                 Ok(_) => {
@@ -122,7 +152,7 @@ impl Reconciler {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        if self.owned.values().any(|owned| *owned == machine) {
+        if !self.owned.insert(machine.clone()) {
             return;
         }
         let owner = Owner {
@@ -132,7 +162,7 @@ impl Reconciler {
             machine: machine.clone(),
         };
         let task = self.owners.spawn(work(owner));
-        self.owned.insert(task.id(), machine);
+        self.machines.insert(task.id(), machine);
     }
 
     fn disown(&mut self, ended: Result<(Id, ()), tokio::task::JoinError>) {
@@ -146,6 +176,8 @@ impl Reconciler {
                 error.id()
             }
         };
-        self.owned.remove(&id);
+        if let Some(machine) = self.machines.remove(&id) {
+            self.owned.remove(&machine);
+        }
     }
 }

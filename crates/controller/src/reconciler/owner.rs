@@ -19,7 +19,7 @@ use anteroom_session::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
-use crate::{Caller, Controller, Error, Token};
+use crate::{Caller, Controller, Error, Token, wake::Waiter};
 
 /// Beyond every deadline of a session, which ends the wait earlier and says so to the person.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(600);
@@ -73,11 +73,11 @@ impl From<anteroom_store::StoreError> for StepError {
 impl Owner {
     /// Keeps row and world together until the row is gone.
     pub(super) async fn keep(self) {
-        let mut wanted = self.controller.machines_wanted();
+        let mut wanted = self.controller.keeper(&self.machine);
         let mut retry = Retry::default();
         let mut ended = false;
         loop {
-            wanted.mark_unchanged();
+            wanted.catch_up();
             match self.step().await {
                 Ok(Step::Done) => return,
                 Ok(Step::Again) => {
@@ -100,19 +100,20 @@ impl Owner {
 
     /// Destroys what no row knows.
     pub(super) async fn reclaim(self) {
-        let mut wanted = self.controller.machines_wanted();
+        let mut wanted = self.controller.keeper(&self.machine);
         let mut retry = Retry::default();
         while let Err(error) = self.destroyed().await {
             tracing::warn!(machine = %self.machine, error = &error as &dyn std::error::Error, "a machine without a row is not gone yet");
-            wanted.mark_unchanged();
+            wanted.catch_up();
             retry.wait(&mut wanted).await;
         }
     }
 
     /// Whether the machine has ended, and nothing else woke this.
-    async fn wait(&self, wanted: &mut tokio::sync::watch::Receiver<u64>) -> bool {
+    async fn wait(&self, wanted: &mut Waiter<MachineId>) -> bool {
         tokio::select! {
-            _ = wanted.changed() => false,
+            biased;
+            () = wanted.changed() => false,
             () = tokio::time::sleep(LOOK_AGAIN) => false,
             reason = self.driver.exited(&self.machine) => {
                 tracing::info!(machine = %self.machine, reason, "the machine has ended");
@@ -163,6 +164,7 @@ impl Owner {
         let began = Instant::now();
         let spec = self.spec(row, &token);
         let made = tokio::select! {
+            biased;
             made = tokio::time::timeout(CREATE_TIMEOUT, self.driver.create(&spec)) => made,
             // The driver has destroying wait for what is under way, so that nobody has to wait for it here.
             () = self.unwanted() => return Ok(Step::Again),
@@ -184,16 +186,14 @@ impl Owner {
 
     /// Waits until the row's session has ended. A row that can't be read is wanted until it can.
     async fn unwanted(&self) {
-        let mut wanted = self.controller.machines_wanted();
+        let mut wanted = self.controller.keeper(&self.machine);
         loop {
             if let Ok(Some(row)) = self.controller.store.machine(&self.machine).await
                 && row.wanted == Wanted::Gone
             {
                 return;
             }
-            if wanted.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
+            wanted.changed().await;
         }
     }
 
@@ -268,14 +268,14 @@ impl Owner {
     }
 }
 
-/// Waits that grow. What is wanted of machines anew ends one early: it may be just what the step lacked.
+/// Waits that grow. What is wanted of the machine anew ends one early: it may be just what the step lacked.
 #[derive(Default)]
 struct Retry {
     failures: u32,
 }
 
 impl Retry {
-    async fn wait(&mut self, wanted: &mut tokio::sync::watch::Receiver<u64>) {
+    async fn wait(&mut self, wanted: &mut Waiter<MachineId>) {
         let delay = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LAST_RETRY);
         self.failures += 1;
         let _ = tokio::time::timeout(delay, wanted.changed()).await;

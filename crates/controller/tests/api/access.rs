@@ -11,6 +11,8 @@ use crate::{
     sign_in::machine_of,
 };
 
+/// One that nobody has opened.
+const VIEW: &str = "vie_00000000000000000000000000";
 const ORIGIN: &str = "http://127.0.0.1:4000";
 
 /// Every call of the description: method, path with a session put in, and which listener has it.
@@ -20,7 +22,7 @@ fn calls(session: &str) -> Vec<(Method, String, String)> {
     for (path, methods) in all["paths"].as_object().unwrap() {
         for (method, call) in methods.as_object().unwrap() {
             for tag in call["tags"].as_array().unwrap() {
-                let path = path.replace("{side}", "vm").replace("{id}", session);
+                let path = path.replace("{side}", "vm").replace("{id}", session).replace("{view}", VIEW);
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 calls.push((method, path, tag.as_str().unwrap().to_owned()));
             }
@@ -88,6 +90,10 @@ async fn nothing_but_healthz_answers_without_access() {
     }
     for path in ["/readyz", "/api/openapi.json", "/api/nothing", "/api"] {
         running.person(&Who::Nobody, Method::GET, path, None).await.is_problem(401, "no-access");
+    }
+    for (method, path) in [(Method::PUT, "/api/me"), (Method::OPTIONS, "/api/me"), (Method::DELETE, "/readyz")] {
+        running.person(&Who::Nobody, method.clone(), path, None).await.is_problem(401, "no-access");
+        running.guest(&Who::Nobody, method, "/api/guest/assignment", None).await.is_problem(401, "no-access");
     }
     assert_eq!(running.person(&owner, Method::GET, "/", None).await.body, b"<page>");
     assert_eq!(running.person(&owner, Method::GET, "/readyz", None).await.status, 204);

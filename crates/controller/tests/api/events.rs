@@ -169,3 +169,17 @@ async fn a_shutdown_ends_streams_and_polls() {
     assert_eq!((reply.status.as_u16(), ended), (204, None));
     assert_eq!(before.elapsed().as_secs(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_shows_that_streams_work_speaks_at_once_and_ends_later() {
+    let lab = Lab::new();
+    let running = lab.start().await;
+    let owner = running.owner().await;
+    let request = request(PERSON_HOST, &owner, Method::GET, "/api/connection/events", None);
+    let mut body = running.person_response(request).await.into_body().into_data_stream();
+    let before = tokio::time::Instant::now();
+    assert_eq!(body.next().await.unwrap().unwrap(), "data: {}\n\n");
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert!(body.next().await.is_none());
+    assert_eq!(before.elapsed(), Duration::from_secs(10));
+}

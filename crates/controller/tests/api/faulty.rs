@@ -8,16 +8,18 @@ use std::sync::{
 
 use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError};
 use anteroom_protocol::{
-    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
     session::SessionEvent,
     signaling::{Answer, LoggedCandidate, Offer, Side},
+    view::ViewEntry,
 };
 use anteroom_session::{
     Change, Session,
     machine::{MachineRow, Seen},
+    view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, TokenDigest, fake::FakeStore,
+    AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, StoredViews, TokenDigest, fake::FakeStore,
 };
 use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
@@ -92,6 +94,11 @@ store_through_the_fuse! {
     fn answer(id: &SessionId, epoch: Epoch) -> Result<Option<Answer>, StoreError>;
     fn candidates(id: &SessionId, epoch: Epoch, side: Side, after: u32) -> Result<Vec<LoggedCandidate>, StoreError>;
     fn events(id: &SessionId, after: u32, limit: u32) -> Result<Vec<SessionEvent>, StoreError>;
+    fn views(id: &SessionId) -> Result<StoredViews, StoreError>;
+    fn view(id: &SessionId, view: &ViewId) -> Result<Option<View>, StoreError>;
+    fn commit_views(id: &SessionId, version: u64, change: &ViewChange) -> Result<(), CommitError>;
+    fn view_answer(view: &ViewId) -> Result<Option<Answer>, StoreError>;
+    fn view_entries(id: &SessionId, after: u32, limit: u32) -> Result<Vec<ViewEntry>, StoreError>;
     fn machine(id: &MachineId) -> Result<Option<MachineRow>, StoreError>;
     fn machines() -> Result<Vec<MachineRow>, StoreError>;
     fn begin_creating(id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;

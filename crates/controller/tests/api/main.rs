@@ -13,3 +13,4 @@ mod machines;
 mod negotiation;
 mod relays;
 mod sign_in;
+mod whep;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Says in the username whose credentials they are.
-struct OneRelay;
+pub(crate) struct OneRelay;
 
 impl Relays for OneRelay {
     fn issue(&self, page_host: &str, holder: &Holder, now: UnixMillis) -> Issued {

@@ -164,3 +164,25 @@ async fn a_click_that_is_repeated_with_its_key_makes_one_session() {
     assert_eq!(malformed["field"], "Idempotency-Key");
     lab.machines(2).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_click_hears_of_its_own_offers_epoch_though_another_page_has_offered_since() {
+    let lab = Lab::new();
+    let running = lab.start().await;
+    let owner = running.owner().await;
+    let click = async || {
+        let body = json!({"provider": "codex", "webrtcOffer": crate::harness::offer_json("o1")});
+        let mut request =
+            crate::harness::request(crate::harness::PERSON_HOST, &owner, Method::POST, "/api/vm/auth", Some(body));
+        request.headers_mut().insert("idempotency-key", "k1".parse().unwrap());
+        running.person_raw(request).await.is(201)
+    };
+    let first = click().await;
+    let session = first["sessionId"].as_str().unwrap();
+    let path = format!("/api/webrtc/session/{session}/offer");
+    let second = running.person(&owner, Method::POST, &path, Some(crate::harness::offer_json("o2"))).await.is(201);
+    assert_eq!((&first["epoch"], &second["epoch"]), (&json!(1), &json!(2)));
+    assert_eq!(click().await["epoch"], 1, "epoch 2 is the other page's");
+    let path = format!("/api/webrtc/session/{session}/answer?epoch=1&wait=5");
+    running.person(&owner, Method::GET, &path, None).await.is_problem(409, "stale-epoch");
+}

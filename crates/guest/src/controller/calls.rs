@@ -1,11 +1,12 @@
 //! Each call of the guest, with what its answers mean.
 
 use anteroom_protocol::{
-    Epoch, SessionId,
+    Epoch, SessionId, ViewId,
     guest::{Assignment, CapturedCredential, Report, Reports},
     limits,
     problem::Problem,
     signaling::{AnswerWithCandidates, CandidateLog, CandidatesInEpoch, OfferInEpoch},
+    view::{ViewLog, ViewReply},
 };
 use reqwest::StatusCode;
 
@@ -21,6 +22,15 @@ pub enum AnswerFate {
     Taken,
     /// The epoch is superseded, or has another answer.
     Stale,
+}
+
+/// What became of an answer to a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ViewFate {
+    /// Its viewer gets it.
+    Taken,
+    /// The view is over, or has another answer.
+    Over,
 }
 
 /// What became of a credential.
@@ -121,6 +131,50 @@ impl Controller {
                 Outcome::Stale => return Ok(None),
                 outcome @ (Outcome::Refused | Outcome::Ended) => return Err(answered.ended(outcome)),
             }
+        }
+    }
+
+    /// What happened to views after `after`, however long it takes to come. A controller that refuses to tell knows no
+    /// views: it is logged, and there are none.
+    ///
+    /// # Errors
+    /// When the session has ended.
+    pub async fn views(&self, after: u32) -> Result<ViewLog, Ended> {
+        loop {
+            let query = format!("after={after}&wait={}", limits::MAX_WAIT_S);
+            let answered = self.call(&Call::long_poll("views", "/api/guest/views".to_owned(), query)).await;
+            match answered.outcome() {
+                Outcome::Done if answered.status == StatusCode::NO_CONTENT => {}
+                Outcome::Done => {
+                    let log: ViewLog = answered.parse()?;
+                    if !log.entries.is_empty() {
+                        return Ok(log);
+                    }
+                }
+                Outcome::Stale | Outcome::Refused => {
+                    tracing::error!(status = %answered.status, detail = answered.detail(), "views were refused");
+                    std::future::pending().await
+                }
+                outcome @ Outcome::Ended => return Err(answered.ended(outcome)),
+            }
+        }
+    }
+
+    /// Says what becomes of a view's offer.
+    ///
+    /// # Errors
+    /// When the session has ended.
+    pub async fn answer_view(&self, view: &ViewId, reply: &ViewReply) -> Result<ViewFate, Ended> {
+        let body = json(reply);
+        let answered = self.call(&Call::post("view answer", format!("/api/guest/views/{view}/answer"), &body)).await;
+        match answered.outcome() {
+            Outcome::Done => Ok(ViewFate::Taken),
+            Outcome::Stale => Ok(ViewFate::Over),
+            Outcome::Refused => {
+                tracing::error!(%view, status = %answered.status, detail = answered.detail(), "an answer was refused");
+                Ok(ViewFate::Over)
+            }
+            outcome @ Outcome::Ended => Err(answered.ended(outcome)),
         }
     }
 

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use anteroom_protocol::{
-    Epoch, SessionId,
+    Epoch, SessionId, ViewId,
     guest::{CapturedCredential, CapturedFile, Report},
     signaling::{Answer, AnswerType, AnswerWithCandidates, SdpDigest},
+    view::{ViewEntryKind, ViewReply},
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -113,7 +114,7 @@ async fn an_answer_to_a_superseded_epoch_is_stale_and_the_agent_goes_on() {
 #[tokio::test]
 async fn the_sessions_end_ends_every_call() {
     for end in [ended(), (410, Value::Null), (401, Value::Null), (403, Value::Null)] {
-        let answers = vec![end.clone(); 6];
+        let answers = vec![end.clone(); 8];
         let client = Scripted::start(answers).await;
         let (scripted, client) = (&client, client.client());
         assert!(client.assignment().await.is_err(), "{end:?}");
@@ -122,8 +123,47 @@ async fn the_sessions_end_ends_every_call() {
         assert!(client.viewer_candidates(&session(), Epoch(1), 0).await.is_err(), "{end:?}");
         assert!(client.reports(vec![Report::CliStarted]).await.is_err(), "{end:?}");
         assert!(client.credential(&credential()).await.is_err(), "{end:?}");
-        assert_eq!(scripted.seen().len(), 6);
+        assert!(client.views(0).await.is_err(), "{end:?}");
+        assert!(client.answer_view(&view(), &ViewReply::NotYet).await.is_err(), "{end:?}");
+        assert_eq!(scripted.seen().len(), 8);
     }
+}
+
+fn view() -> ViewId {
+    ViewId::from_random([3; 16])
+}
+
+#[tokio::test]
+async fn what_happens_to_views_is_waited_for() {
+    let none = (200, json!({"entries": [], "next": 7}));
+    let some = (200, json!({"entries": [{"seq": 8, "view": view(), "kind": "closed"}], "next": 8}));
+    let scripted = Scripted::start(vec![(204, Value::Null), none, some]).await;
+    let log = scripted.client().views(7).await.unwrap();
+    assert_eq!((log.next, log.entries[0].view.clone(), &log.entries[0].kind), (8, view(), &ViewEntryKind::Closed));
+    assert_eq!(scripted.calls(), vec!["GET /api/guest/views?after=7&wait=25"; 3]);
+}
+
+#[tokio::test]
+async fn an_answer_to_a_view_that_is_over_harms_nothing() {
+    for (answer, fate) in [
+        ((204, Value::Null), ViewFate::Taken),
+        (problem(409, "/problems/already-answered"), ViewFate::Over),
+        (problem(410, "/problems/view-over"), ViewFate::Over),
+        (problem(404, "/problems/not-found"), ViewFate::Over),
+    ] {
+        let scripted = Scripted::start(vec![answer.clone()]).await;
+        assert_eq!(scripted.client().answer_view(&view(), &ViewReply::NotYet).await, Ok(fate), "{answer:?}");
+        assert_eq!(scripted.seen()[0].body, json!({"kind": "not-yet"}));
+    }
+}
+
+#[tokio::test]
+async fn a_controller_without_views_is_not_asked_again() {
+    let scripted = Scripted::start(vec![problem(404, "/problems/not-found")]).await;
+    let client = scripted.client();
+    let asked = timeout(Duration::from_millis(300), client.views(0)).await;
+    assert!(asked.is_err(), "it waits for ever");
+    assert_eq!(scripted.seen().len(), 1);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use reqwest::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use calls::{AnswerFate, CredentialFate};
+pub use calls::{AnswerFate, CredentialFate, ViewFate};
 use retry::Backoff;
 
 /// A connection in the host's own network is there in some milliseconds; this covers a lost first packet.

@@ -58,7 +58,9 @@ pub fn mask(line: &str) -> String {
 
 fn mask_word(word: &str) -> String {
     if let Some(scheme) = word.find("://") {
-        let start = word[..scheme].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+        // Whatever stands before the scheme may be a character of several bytes: an arrow, a bullet, a border.
+        let before = word[..scheme].char_indices().rfind(|(_, c)| !c.is_ascii_alphanumeric());
+        let start = before.map_or(0, |(at, c)| at + c.len_utf8());
         return format!("{}[URL]", &word[..start]);
     }
     if let Some((name, value)) = word.split_once(['=', ':'])

@@ -6,6 +6,8 @@ fn urls_and_token_like_words_are_masked_and_the_rest_stays() {
         ("Login failed: access_denied", "Login failed: access_denied"),
         ("Open https://auth.example.com/x?state=abc now", "Open [URL] now"),
         ("(http://localhost:1455/callback?code=xyz)", "([URL]"),
+        // A character of several bytes before the scheme; found by fuzzing.
+        ("│https://auth.example/x│ →http://a \u{fffd}K9tps://b", "│[URL] →[URL] \u{fffd}[URL]"),
         ("token eyJhbGciOiJSUzI1NiJ9.e30.c2ln end", "token [masked] end"),
         ("token: abc", "token: [masked]"),
         ("access_token=abc", "access_token=[masked]"),

@@ -1,7 +1,6 @@
 //! The handle that the agent holds.
 
 use std::{
-    net::UdpSocket,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -11,16 +10,17 @@ use std::{
 };
 
 use anteroom_protocol::{
-    Epoch,
+    Epoch, ViewId, limits,
     signaling::{Answer, Candidate, Offer},
 };
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::{
-    Config, Event, MAX_WAITING_EVENTS, MediaError,
-    answer::{Identity, answer, usable},
+    Config, Event, MAX_WAITING_EVENTS, MediaError, Who,
+    answer::{Identity, answer, complete, usable},
     link::{Command, Link, MAX_COMMANDS, Mailbox, ToMedia, ToScreen},
     rate,
+    sockets::Sockets,
     transport::Transport,
     video::{Video, encoder},
 };
@@ -54,7 +54,7 @@ enum Attached {
 }
 
 impl Engine {
-    /// Makes the certificate, binds the socket, warms the encoder up. Needs no display. Takes some 50 ms, so it is
+    /// Makes the certificate, binds the sockets, warms the encoder up. Needs no display. Takes some 50 ms, so it is
     /// called from a blocking context.
     ///
     /// # Errors
@@ -73,16 +73,15 @@ impl Engine {
         let warm = encoder(Codec::H264, size, rate::START_KBPS, &link)?;
         // x264 sets itself up with its first picture; nobody sees this one.
         warm.push(&Picture::black(size), Duration::ZERO, true)?;
-        let socket = UdpSocket::bind((address, 0)).map_err(system)?;
-        socket.set_nonblocking(true).map_err(system)?;
-        let local = socket.local_addr().map_err(system)?;
+        let sockets = Sockets::bind(address).map_err(system)?;
+        let addresses = sockets.addresses();
         let provider = str0m::crypto::from_feature_flags();
         let certificate = provider.dtls_provider.generate_certificate().ok_or(MediaError::Certificate)?;
         let (events, receiver) = channel(MAX_WAITING_EVENTS);
         let origin = Instant::now();
-        let transport = Transport::new(socket, local, Arc::clone(&link), events, size, origin);
+        let transport = Transport::new(sockets, Arc::clone(&link), events, size, origin);
         let media = spawn("media", move || transport.run())?;
-        let identity = Identity { certificate, address: local };
+        let identity = Identity { certificate, addresses };
         let (newest, attached) = (AtomicU32::new(0), Mutex::new(Attached::No(warm)));
         Ok((Self { config, identity, link, origin, newest, attached, media: Some(media) }, receiver))
     }
@@ -124,13 +123,49 @@ impl Engine {
         if epoch.0 <= self.newest.load(Ordering::Acquire) {
             return Err(MediaError::StaleEpoch { epoch });
         }
-        let (negotiated, answer, ours) = answer(&self.identity, epoch, offer, Instant::now())?;
+        let (negotiated, answer, ours) = answer(&self.identity, Who::Epoch(epoch), offer, Instant::now())?;
         if self.newest.fetch_max(epoch.0, Ordering::AcqRel) >= epoch.0 {
             return Err(MediaError::StaleEpoch { epoch });
         }
         self.command(Command::Connect(Box::new(negotiated)))?;
-        self.command(Command::Candidates(epoch, usable(candidates)))?;
+        self.command(Command::Candidates(Who::Epoch(epoch), usable(candidates)))?;
         Ok((answer, ours))
+    }
+
+    /// Answers a view's offer: it sees what the person sees, and can do nothing. All candidates are in the answer.
+    ///
+    /// # Errors
+    /// There is no picture, the offer can't be used, too many watch, or the view was answered before.
+    pub fn answer_view(&self, view: &ViewId, offer: &Offer) -> Result<Answer, MediaError> {
+        if !self.has_picture() {
+            return Err(MediaError::NoPicture { view: view.clone() });
+        }
+        self.link.media.read(|media| admit(&mut media.views, view))?;
+        let answered = answer(&self.identity, Who::View(view.clone()), offer, Instant::now());
+        let connected = answered.and_then(|(negotiated, answer, _)| {
+            self.command(Command::Connect(Box::new(negotiated)))?;
+            Ok(complete(&answer))
+        });
+        if connected.is_err() {
+            self.link.media.read(|media| media.views.retain(|other| other != view));
+        }
+        connected
+    }
+
+    /// Adds a view's later candidates; those of a view that is closed are ignored.
+    ///
+    /// # Errors
+    /// The engine has ended.
+    pub fn add_view_candidates(&self, view: &ViewId, candidates: &[Candidate]) -> Result<(), MediaError> {
+        self.command(Command::Candidates(Who::View(view.clone()), usable(candidates)))
+    }
+
+    /// Closes a view whose viewer went away. One that is closed already stays so.
+    ///
+    /// # Errors
+    /// The engine has ended.
+    pub fn close_view(&self, view: &ViewId) -> Result<(), MediaError> {
+        self.command(Command::Close(Who::View(view.clone())))
     }
 
     /// Adds the viewer's later candidates; those of an epoch that is closed are ignored.
@@ -138,7 +173,15 @@ impl Engine {
     /// # Errors
     /// The engine has ended.
     pub fn add_candidates(&self, epoch: Epoch, candidates: &[Candidate]) -> Result<(), MediaError> {
-        self.command(Command::Candidates(epoch, usable(candidates)))
+        self.command(Command::Candidates(Who::Epoch(epoch), usable(candidates)))
+    }
+
+    /// Whether a display is captured.
+    fn has_picture(&self) -> bool {
+        match &*self.attached.lock().unwrap_or_else(PoisonError::into_inner) {
+            Attached::Yes(screen) => !screen.is_finished(),
+            Attached::No(_) | Attached::Never => false,
+        }
     }
 
     /// Closes all transports, releases all keys, ends the threads.
@@ -177,6 +220,18 @@ impl Drop for Engine {
             tracing::error!("the screen thread had panicked");
         }
     }
+}
+
+/// Counts a view in.
+fn admit(views: &mut Vec<ViewId>, view: &ViewId) -> Result<(), MediaError> {
+    if views.contains(view) {
+        return Err(MediaError::StaleView { view: view.clone() });
+    }
+    if views.len() >= limits::MAX_VIEWS {
+        return Err(MediaError::TooManyViews { view: view.clone() });
+    }
+    views.push(view.clone());
+    Ok(())
 }
 
 fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, MediaError> {

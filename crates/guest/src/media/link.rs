@@ -7,13 +7,13 @@ use std::{
     time::Instant,
 };
 
-use anteroom_protocol::Epoch;
+use anteroom_protocol::ViewId;
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     io::Errno,
 };
 
-use super::answer::Negotiated;
+use super::{Who, answer::Negotiated};
 use crate::{
     encode::{Codec, EncodedFrame},
     inject::Injector,
@@ -61,13 +61,17 @@ pub(super) struct ToScreen {
 pub(super) struct ToMedia {
     pub(super) commands: Vec<Command>,
     pub(super) frames: Vec<EncodedFrame>,
+    /// The views that have a transport, or will have one when their command is obeyed; at most `limits::MAX_VIEWS`.
+    pub(super) views: Vec<ViewId>,
     pub(super) injector: Option<Injector>,
     pub(super) stop: bool,
 }
 
 pub(super) enum Command {
     Connect(Box<Negotiated>),
-    Candidates(Epoch, Vec<str0m::Candidate>),
+    Candidates(Who, Vec<str0m::Candidate>),
+    /// The viewer went away.
+    Close(Who),
 }
 
 /// A state that one thread reads and others change.

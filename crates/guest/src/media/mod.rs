@@ -1,25 +1,32 @@
-//! The desktop as WebRTC: one [`Engine`] for the machine's life, one fresh transport for each epoch.
+//! The desktop as WebRTC: one [`Engine`] for the machine's life, one fresh transport for each epoch and each view.
 //!
 //! The agent starts the engine as early as it can (certificate, socket and encoder are then warm, so that an answer
 //! takes a few milliseconds), attaches the display when the X server answers, and hands in each epoch's offer. The
 //! engine never speaks to the controller, never waits for a frame before it answers, and never logs SDP, addresses
 //! or what a person types.
 //!
-//! Threads: `screen` waits for damage, converts what changed and feeds the encoder; `media` owns the UDP socket and
+//! Threads: `screen` waits for damage, converts what changed and feeds the encoder; `media` owns the sockets and
 //! all transports; `inject` plays input into the X server. They meet in [`link`] and in bounded queues only.
+//!
+//! All viewers share one encoder of each codec. The person's transport decides its rate ([`audience`]); a view that
+//! can't keep up loses pictures, never the person.
 
 mod answer;
+mod audience;
 mod engine;
+mod framing;
 mod link;
 mod pace;
 mod peer;
 mod rate;
+mod sockets;
+mod streams;
 mod transport;
 mod video;
 
-use std::{net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
-use anteroom_protocol::{Epoch, guest::DesktopSize};
+use anteroom_protocol::{Epoch, ViewId, guest::DesktopSize, limits};
 
 pub use engine::Engine;
 
@@ -35,17 +42,36 @@ pub const MAX_WAITING_EVENTS: usize = 256;
 /// What the engine needs to know before there is a display.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The machine's own address: the one host candidate, on a UDP port that the system chooses.
+    /// The machine's own address: a host candidate on a UDP port and a passive one on a TCP port (RFC 6544), both
+    /// chosen by the system.
     pub address: IpAddr,
     /// The desktop's size; both sides even.
     pub size: DesktopSize,
 }
 
-/// What happened to an epoch's transport.
+/// Whom a transport serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The person, through one epoch: sees, and types.
+    Epoch(Epoch),
+    /// One more viewer beside the person: sees only.
+    View(ViewId),
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Epoch(epoch) => write!(f, "epoch {epoch}"),
+            Self::View(view) => write!(f, "view {view}"),
+        }
+    }
+}
+
+/// What happened to a transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Which one.
-    pub epoch: Epoch,
+    pub who: Who,
     /// What.
     pub kind: EventKind,
 }
@@ -57,9 +83,9 @@ pub enum EventKind {
     IceConnected,
     /// DTLS is up; the last frame was sent as a keyframe.
     DtlsConnected,
-    /// The viewer's input channel is open.
+    /// The viewer's input channel is open. Never for a view.
     InputOpen,
-    /// The transport ended; the last event of its epoch.
+    /// The transport ended; its last event.
     Closed(Closed),
 }
 
@@ -68,7 +94,7 @@ pub enum EventKind {
 pub enum Closed {
     /// A newer epoch has connected, or too many were waiting.
     Superseded,
-    /// The viewer closed it.
+    /// The viewer closed it, or the controller says that it went away.
     ByViewer,
     /// No path to the viewer within [`ICE_TIMEOUT`].
     NoPath,
@@ -93,8 +119,8 @@ pub const LOST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Why something could not be done. No text holds SDP or addresses of viewers.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaError {
-    /// The socket could not be bound.
-    #[error("no UDP socket on the machine's address {address}: {source}")]
+    /// The sockets could not be bound.
+    #[error("no UDP and TCP socket for media on the machine's address {address}: {source}")]
     Socket {
         /// The address that was tried.
         address: IpAddr,
@@ -130,24 +156,42 @@ pub enum MediaError {
     #[error(transparent)]
     Inject(#[from] InjectError),
     /// The offer's SDP was not understood. What the library said is left out: it quotes the SDP.
-    #[error("the offer of epoch {epoch} is not usable SDP: {what}")]
+    #[error("the offer of {who} is not usable SDP: {what}")]
     Offer {
-        /// Which offer.
-        epoch: Epoch,
+        /// Whose offer.
+        who: Who,
         /// What was tried.
         what: &'static str,
     },
     /// The offer asks for no video that the machine can send.
-    #[error("the offer of epoch {epoch} asks for neither H264 nor VP8 video; the viewer must offer to receive one")]
+    #[error("the offer of {who} asks for neither H264 nor VP8 video; the viewer must offer to receive one")]
     NoVideo {
-        /// Which offer.
-        epoch: Epoch,
+        /// Whose offer.
+        who: Who,
     },
     /// The epoch was answered before, or a newer one was.
     #[error("epoch {epoch} was answered already, or a newer one was; ask for the newest offer")]
     StaleEpoch {
         /// Which one.
         epoch: Epoch,
+    },
+    /// There is nothing to show yet.
+    #[error("{view} can't be answered: no display is attached yet, or it is gone; offer again when there is a desktop")]
+    NoPicture {
+        /// Which view.
+        view: ViewId,
+    },
+    /// The view was answered before.
+    #[error("{view} was answered already; a viewer that begins again gets a new view")]
+    StaleView {
+        /// Which one.
+        view: ViewId,
+    },
+    /// Too many watch.
+    #[error("{view} can't be answered: {} views watch already; close one first", limits::MAX_VIEWS)]
+    TooManyViews {
+        /// Which one.
+        view: ViewId,
     },
     /// A display is attached already.
     #[error("a display is attached already; one engine shows one display")]

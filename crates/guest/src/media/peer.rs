@@ -1,13 +1,9 @@
 //! One viewer's transport: a str0m instance and what is known about it. Sans-IO: datagrams and time come in,
-//! datagrams and [`Note`]s go out.
+//! datagrams and [`Note`]s go out. A view's data channels are open, and nobody listens to them.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anteroom_protocol::{
-    Epoch,
     guest::DesktopSize,
     input::{FromGuest, Input},
 };
@@ -16,10 +12,15 @@ use str0m::{
     bwe::{Bitrate, BweKind},
     channel::{ChannelData, ChannelId},
     media::{MediaTime, Mid, Pt},
-    net::{DatagramRecv, Protocol, Receive, Transmit},
+    net::{DatagramRecv, Receive, Transmit},
 };
 
-use super::{Closed, DTLS_TIMEOUT, ICE_TIMEOUT, LOST_TIMEOUT, answer::Negotiated, rate};
+use super::{
+    Closed, DTLS_TIMEOUT, ICE_TIMEOUT, LOST_TIMEOUT, Who,
+    answer::Negotiated,
+    audience, rate,
+    sockets::{Arrival, Path},
+};
 use crate::{
     encode::{Codec, EncodedFrame},
     inject::message::{self, Channel, Refused},
@@ -27,8 +28,8 @@ use crate::{
 
 /// Turns of one transport's loop before others get theirs. A keyframe has some 100 packets, and each takes a turn.
 const MAX_TURNS: usize = 2_000;
-/// A packet that waits longer means that the network takes less than the encoder makes.
-const CONGESTED_AFTER: Duration = Duration::from_millis(30);
+/// First bytes of RTP and RTCP (RFC 7983).
+const RTP: std::ops::RangeInclusive<u8> = 128..=191;
 
 /// str0m's pacer wants to be called every 40 ms, and more often for padding, even when there is nothing to send. An
 /// idle desktop gives it this much less: what it sends then keeps the path's estimate alive and little more.
@@ -66,14 +67,18 @@ enum Stage {
 
 /// A viewer.
 pub(super) struct Peer {
-    pub(super) epoch: Epoch,
+    pub(super) who: Who,
     pub(super) codec: Codec,
     rtc: Rtc,
     mid: Mid,
     pt: Pt,
     stage: Stage,
-    /// Nothing can be decoded before the first keyframe.
-    has_keyframe: bool,
+    /// The viewer has what the next picture refers to. Not before the first keyframe.
+    can_decode: bool,
+    /// Pictures passed it by: it needs a keyframe when its network has room again.
+    fell_behind: bool,
+    /// Where its media goes.
+    path: Option<Path>,
     /// Bits a second that the network carries.
     pub(super) estimate_bps: u64,
     input: Option<ChannelId>,
@@ -87,18 +92,20 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn new(negotiated: Negotiated, now: Instant) -> Self {
-        let Negotiated { epoch, rtc, mid, pt, codec } = negotiated;
+        let Negotiated { who, rtc, mid, pt, codec } = negotiated;
         let stage = Stage::Checking { deadline: now + ICE_TIMEOUT };
         let estimate_bps = u64::from(rate::START_KBPS) * 1000;
         let (input, motion, last_motion) = (None, None, None);
         Self {
-            epoch,
+            who,
             codec,
             rtc,
             mid,
             pt,
             stage,
-            has_keyframe: false,
+            can_decode: false,
+            fell_behind: false,
+            path: None,
             estimate_bps,
             input,
             motion,
@@ -118,16 +125,10 @@ impl Peer {
     }
 
     /// Takes in a datagram. Returns whether it was for this transport.
-    pub(super) fn receive(
-        &mut self,
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: &[u8],
-        now: Instant,
-    ) -> Result<bool, RtcError> {
+    pub(super) fn receive(&mut self, arrival: Arrival, bytes: &[u8], now: Instant) -> Result<bool, RtcError> {
         let Ok(contents) = DatagramRecv::try_from(bytes) else { return Ok(false) };
-        let received =
-            RtcInput::Receive(now, Receive { proto: Protocol::Udp, source: from, destination: to, contents });
+        let Arrival { path: Path { protocol: proto, far: source }, to: destination, .. } = arrival;
+        let received = RtcInput::Receive(now, Receive { proto, source, destination, contents });
         if !self.rtc.accepts(&received) {
             return Ok(false);
         }
@@ -136,9 +137,14 @@ impl Peer {
         Ok(true)
     }
 
-    /// Sends a frame, if the viewer can decode it.
-    pub(super) fn send(&mut self, frame: &EncodedFrame, origin: Instant) -> Result<(), RtcError> {
-        if frame.codec != self.codec || !self.watches() || !(self.has_keyframe || frame.keyframe) {
+    /// Sends a frame, if the viewer can decode it and keeps up. `waits` is how long its oldest packet has waited.
+    pub(super) fn send(&mut self, frame: &EncodedFrame, origin: Instant, waits: Duration) -> Result<(), RtcError> {
+        if frame.codec != self.codec || !self.watches() || !(self.can_decode || frame.keyframe) {
+            return Ok(());
+        }
+        if audience::is_behind(&self.who, waits) {
+            tracing::debug!(who = %self.who, ?waits, estimate_bps = self.estimate_bps, "a view is behind; pictures pass it by");
+            (self.can_decode, self.fell_behind) = (false, true);
             return Ok(());
         }
         let Some(writer) = self.rtc.writer(self.mid) else { return Ok(()) };
@@ -147,9 +153,16 @@ impl Peer {
         // smoothness.
         let writer = writer.playout_delay(MediaTime::ZERO, MediaTime::ZERO);
         writer.write(self.pt, origin + frame.time, MediaTime::from_90khz(ticks), frame.data.clone())?;
-        self.has_keyframe = true;
+        self.can_decode = true;
         self.wake = Instant::now();
         Ok(())
+    }
+
+    /// Whether it fell behind and has room again: true once.
+    pub(super) fn has_caught_up(&mut self, waits: Duration) -> bool {
+        let caught_up = self.fell_behind && waits == Duration::ZERO;
+        self.fell_behind &= !caught_up;
+        caught_up
     }
 
     /// Lets str0m do what is due. Called again when [`Self::wake`] has come.
@@ -189,7 +202,12 @@ impl Peer {
         loop {
             match self.rtc.poll_output()? {
                 Output::Timeout(time) => return Ok(time),
-                Output::Transmit(transmit) => out(transmit),
+                Output::Transmit(transmit) => {
+                    if transmit.contents.first().is_some_and(|first| RTP.contains(first)) {
+                        self.path = Some(Path { protocol: transmit.proto, far: transmit.destination });
+                    }
+                    out(transmit);
+                }
                 Output::Event(event) => self.hear(event, size, notes, now)?,
             }
         }
@@ -246,7 +264,7 @@ impl Peer {
     }
 
     fn open(&mut self, id: ChannelId, label: &str, size: DesktopSize, notes: &mut Vec<Note>) -> Result<(), RtcError> {
-        match Channel::by_label(label) {
+        match Channel::by_label(label).filter(|_| matches!(self.who, Who::Epoch(_))) {
             Some(Channel::Input) => {
                 self.input = Some(id);
                 self.say(&FromGuest::Desktop { width: size.width, height: size.height })?;
@@ -293,7 +311,7 @@ impl Peer {
         let Some(mut channel) = self.input.and_then(|id| self.rtc.channel(id)) else { return Ok(()) };
         let json = serde_json::to_vec(message).unwrap_or_default();
         if !channel.write(false, &json)? {
-            tracing::debug!(epoch = %self.epoch, "the viewer does not read its input channel; an answer is dropped");
+            tracing::debug!(who = %self.who, "the viewer does not read its input channel; an answer is dropped");
         }
         Ok(())
     }
@@ -313,12 +331,13 @@ impl Peer {
         pacer && self.watches() && self.oldest_unsent().is_none()
     }
 
-    /// Whether packets have waited too long for the network.
-    pub(super) fn is_congested(&mut self, now: Instant) -> bool {
-        self.oldest_unsent().is_some_and(|since| now.saturating_duration_since(since) > CONGESTED_AFTER)
+    /// Where its media goes, once there is some.
+    pub(super) fn path(&self) -> Option<Path> {
+        self.path
     }
 
-    fn oldest_unsent(&mut self) -> Option<Instant> {
+    /// Since when its oldest packet waits to be sent.
+    pub(super) fn oldest_unsent(&mut self) -> Option<Instant> {
         let mid = self.mid;
         self.rtc.direct_api().stream_tx_by_mid(mid, None)?.queue_info()?.first_unsent()
     }
@@ -326,11 +345,11 @@ impl Peer {
     /// Says goodbye. The last datagrams go out; nothing is awaited.
     pub(super) fn close(mut self, size: DesktopSize, out: &mut dyn FnMut(Transmit)) {
         if self.refused > 0 {
-            tracing::warn!(epoch = %self.epoch, messages = self.refused, "the viewer sent input that was refused");
+            tracing::warn!(who = %self.who, messages = self.refused, "the viewer sent input that was refused");
         }
         let closed = self.rtc.close().and_then(|()| self.turn(Instant::now(), size, out).map(drop));
         if let Err(error) = closed {
-            tracing::debug!(epoch = %self.epoch, reason = %kind(&error), "the transport was closed without a goodbye");
+            tracing::debug!(who = %self.who, reason = %kind(&error), "the transport was closed without a goodbye");
         }
     }
 }

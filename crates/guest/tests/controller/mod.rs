@@ -7,13 +7,14 @@ use std::{
 };
 
 use anteroom_protocol::{
-    Epoch, SessionId,
+    Epoch, SessionId, ViewId,
     guest::{Assignment, CapturedCredential, Report, Reports},
     signaling::{AnswerWithCandidates, Offer, OfferInEpoch, OfferType},
+    view::{ViewEntry, ViewEntryKind, ViewLog, ViewReply},
 };
 use axum::{
     Json, Router,
-    extract::{Query, State},
+    extract::{Path as UrlPath, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) offer: Option<OfferInEpoch>,
     pub(crate) ended: bool,
     pub(crate) answers: Vec<AnswerWithCandidates>,
+    pub(crate) views: Vec<ViewEntry>,
+    pub(crate) view_replies: Vec<(ViewId, ViewReply)>,
     pub(crate) reports: Vec<Report>,
     pub(crate) credential: Option<CapturedCredential>,
 }
@@ -50,6 +53,8 @@ impl Controller {
             .route("/api/guest/assignment", get(give_assignment))
             .route("/api/guest/reports", post(take_reports))
             .route("/api/guest/credential", post(take_credential))
+            .route("/api/guest/views", get(give_views))
+            .route("/api/guest/views/{view}/answer", post(take_view_reply))
             .route(&format!("/api/webrtc/session/{id}/offer"), get(give_offer))
             .route(&format!("/api/webrtc/session/{id}/answer"), post(take_answer))
             .route(&format!("/api/webrtc/session/{id}/candidates/browser"), get(no_candidates))
@@ -65,21 +70,30 @@ impl Controller {
         });
     }
 
+    /// A view begins.
+    pub(crate) fn watch(&self, view: &ViewId, sdp: String) {
+        let kind = ViewEntryKind::Offered { offer: Offer { kind: OfferType::Offer, sdp: sdp.into() } };
+        self.change(|session| {
+            let seq = session.views.len() as u32 + 1;
+            session.views.push(ViewEntry { seq, view: view.clone(), kind });
+        });
+    }
+
     pub(crate) fn end(&self) {
         self.change(|session| session.ended = true);
     }
 
     /// Waits until the session is as wished.
     pub(crate) async fn until(&self, what: &str, wish: impl Fn(&Session) -> bool) -> Session {
-        let mut session = self.watch();
+        let mut session = self.subscribe();
         let wished = timeout(Duration::from_secs(90), session.wait_for(|now| wish(now))).await;
         match wished {
             Ok(now) => now.unwrap().clone(),
-            Err(_) => panic!("{what} did not happen; reports: {:?}", self.watch().borrow().reports),
+            Err(_) => panic!("{what} did not happen; reports: {:?}", self.subscribe().borrow().reports),
         }
     }
 
-    fn watch(&self) -> watch::Receiver<Session> {
+    fn subscribe(&self) -> watch::Receiver<Session> {
         self.session.lock().unwrap().subscribe()
     }
 
@@ -88,7 +102,7 @@ impl Controller {
     }
 
     fn gone(&self) -> Option<Response> {
-        self.watch().borrow().ended.then(|| StatusCode::GONE.into_response())
+        self.subscribe().borrow().ended.then(|| StatusCode::GONE.into_response())
     }
 }
 
@@ -113,8 +127,14 @@ struct After {
     wait: u64,
 }
 
+#[derive(Deserialize)]
+struct AfterSeq {
+    after: u32,
+    wait: u64,
+}
+
 async fn give_offer(State(controller): State<Controller>, Query(query): Query<After>) -> Response {
-    let mut session = controller.watch();
+    let mut session = controller.subscribe();
     let newer = |now: &Session| now.ended || now.offer.as_ref().is_some_and(|offer| offer.epoch > query.after);
     if timeout(Duration::from_secs(query.wait), session.wait_for(newer)).await.is_err() {
         return StatusCode::NO_CONTENT.into_response();
@@ -129,9 +149,29 @@ async fn take_answer(State(controller): State<Controller>, Json(answer): Json<An
 }
 
 async fn no_candidates(State(controller): State<Controller>) -> Response {
-    let mut session = controller.watch();
+    let mut session = controller.subscribe();
     let _ = timeout(Duration::from_secs(5), session.wait_for(|now| now.ended)).await;
     controller.gone().unwrap_or_else(|| StatusCode::NO_CONTENT.into_response())
+}
+
+async fn give_views(State(controller): State<Controller>, Query(query): Query<AfterSeq>) -> Response {
+    let mut session = controller.subscribe();
+    let newer = |now: &Session| now.ended || now.views.len() as u32 > query.after;
+    if timeout(Duration::from_secs(query.wait), session.wait_for(newer)).await.is_err() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let views = session.borrow().views.clone();
+    let (next, entries) = (views.len() as u32, views.into_iter().skip(query.after as usize).collect());
+    controller.gone().unwrap_or_else(|| Json(ViewLog { entries, next }).into_response())
+}
+
+async fn take_view_reply(
+    State(controller): State<Controller>,
+    UrlPath(view): UrlPath<String>,
+    Json(reply): Json<ViewReply>,
+) -> Response {
+    controller.change(|session| session.view_replies.push((view.parse().unwrap(), reply)));
+    StatusCode::NO_CONTENT.into_response()
 }
 
 pub(crate) fn session_id() -> SessionId {

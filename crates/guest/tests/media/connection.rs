@@ -138,13 +138,16 @@ fn an_unusable_offer_is_refused_without_quoting_it_and_its_epoch_can_be_tried_ag
 }
 
 #[test]
-fn the_answers_candidates_are_one_host_address_and_the_end() {
+fn the_answers_candidates_are_one_address_on_udp_and_tcp_and_the_end() {
     let (engine, _events) = engine();
     let (_, candidates) = engine.answer(Epoch(1), &Viewer::offering(Codec::H264).1, &[]).unwrap();
-    assert_eq!(candidates.iter().map(Candidate::is_end).collect::<Vec<_>>(), [false, true]);
-    let line = candidates[0].candidate.expose();
-    assert!(line.starts_with("candidate:") && line.contains(" 127.0.0.1 ") && line.contains("typ host"), "{line}");
-    assert!(candidates[0].sdp_mid.is_some());
+    assert_eq!(candidates.iter().map(Candidate::is_end).collect::<Vec<_>>(), [false, false, true]);
+    for (candidate, protocol) in candidates.iter().zip([" udp ", " tcp "]) {
+        let line = candidate.candidate.expose();
+        assert!(line.starts_with("candidate:") && line.contains(" 127.0.0.1 ") && line.contains("typ host"), "{line}");
+        assert!(line.contains(protocol), "{line}");
+        assert!(candidate.sdp_mid.is_some());
+    }
 }
 
 #[test]

@@ -5,4 +5,6 @@ mod display;
 mod encoding;
 mod input;
 mod screen;
+mod tcp;
 mod viewer;
+mod views;

@@ -1,33 +1,43 @@
 //! A viewer: what a browser does, with str0m.
 
 use std::{
-    net::UdpSocket,
+    io::{ErrorKind, Read as _, Write as _},
+    net::{SocketAddr, TcpStream, UdpSocket},
     time::{Duration, Instant},
 };
 
 use anteroom_guest::{
     encode::Codec,
-    media::{Config, Engine, Event as MediaEvent, EventKind},
+    media::{Config, Engine, Event as MediaEvent, EventKind, Who},
 };
 use anteroom_protocol::{
-    Epoch, Secret,
+    Epoch, Secret, ViewId,
     input::{FromGuest, INPUT_CHANNEL, Input, MOTION_CHANNEL, Motion},
     signaling::{Answer, Candidate, Offer, OfferType},
 };
+use socket2::{Domain, Socket, Type};
 use str0m::{
     Event, Input as RtcInput, Output, Rtc, RtcConfig,
     change::{SdpAnswer, SdpPendingOffer},
     channel::{ChannelConfig, ChannelId, Reliability},
-    media::{Direction, MediaKind},
-    net::{Protocol, Receive},
+    media::{Direction, KeyframeRequestKind, MediaKind, Mid},
+    net::{Protocol, Receive, TcpType, Transmit},
 };
 use tokio::sync::mpsc::Receiver;
 
 use crate::display::{DEADLINE, SIZE};
 
+/// How a viewer's datagrams go.
+enum Wire {
+    Udp(UdpSocket),
+    /// With what was read and is no whole datagram yet.
+    Tcp(TcpStream, Vec<u8>),
+}
+
 pub(crate) struct Viewer {
     rtc: Rtc,
-    socket: UdpSocket,
+    wire: Wire,
+    video: Option<Mid>,
     pending: Option<SdpPendingOffer>,
     open: Vec<(ChannelId, String)>,
     /// Video frames, as they came.
@@ -52,13 +62,26 @@ impl Viewer {
         Self::with(config, MediaKind::Video)
     }
 
+    /// As many players of streams do: sound first, then the picture.
+    pub(crate) fn offering_sound_too() -> (Self, Offer) {
+        Self::with_kinds(RtcConfig::new(), &[MediaKind::Audio, MediaKind::Video])
+    }
+
     pub(crate) fn with(config: RtcConfig, kind: MediaKind) -> (Self, Offer) {
+        Self::with_kinds(config, &[kind])
+    }
+
+    fn with_kinds(config: RtcConfig, kinds: &[MediaKind]) -> (Self, Offer) {
         let mut rtc = config.build(Instant::now());
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let local = str0m::Candidate::host(socket.local_addr().unwrap(), "udp").unwrap();
         rtc.add_local_candidate(local);
         let mut changes = rtc.sdp_api();
-        changes.add_media(kind, Direction::RecvOnly, None, None, None);
+        let mut video = None;
+        for kind in kinds {
+            let mid = changes.add_media(*kind, Direction::RecvOnly, None, None, None);
+            video = (*kind == MediaKind::Video).then_some(mid).or(video);
+        }
         changes.add_channel(INPUT_CHANNEL.to_owned());
         changes.add_channel_with_config(ChannelConfig {
             label: MOTION_CHANNEL.to_owned(),
@@ -69,7 +92,8 @@ impl Viewer {
         let (offer, pending) = changes.apply().unwrap();
         let offer = Offer { kind: OfferType::Offer, sdp: Secret::new(offer.to_sdp_string()) };
         let (pending, open, frames, heard) = (Some(pending), Vec::new(), Vec::new(), Vec::new());
-        (Self { rtc, socket, pending, open, frames, heard, closed: false, sequence: 0 }, offer)
+        let wire = Wire::Udp(socket);
+        (Self { rtc, wire, video, pending, open, frames, heard, closed: false, sequence: 0 }, offer)
     }
 
     /// Offers to the engine, takes its answer, and waits until the input channels are open.
@@ -79,6 +103,39 @@ impl Viewer {
         viewer.accept(&answer, &candidates);
         viewer.run_until("both channels are open", |viewer| viewer.open.len() == 2);
         viewer
+    }
+
+    /// Watches only.
+    pub(crate) fn watch(engine: &Engine, view: &ViewId, codec: Codec) -> Self {
+        let (mut viewer, offer) = Self::offering(codec);
+        let answer = engine.answer_view(view, &offer).unwrap();
+        viewer.accept(&answer, &[]);
+        viewer.run_until("both channels are open", |viewer| viewer.open.len() == 2);
+        viewer
+    }
+
+    /// As [`Self::accept`], in a network that lets no UDP through: connects to the engine's TCP candidate.
+    /// `receive_bytes` is how much the viewer's kernel keeps for it.
+    pub(crate) fn accept_over_tcp(&mut self, answer: &Answer, receive_bytes: usize) {
+        let far = tcp_address(answer);
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(receive_bytes).unwrap();
+        socket.connect(&far.into()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_nodelay(true).unwrap();
+        let near = stream.local_addr().unwrap();
+        self.wire = Wire::Tcp(stream, Vec::new());
+        let local = str0m::Candidate::builder().tcp().host(near).tcptype(TcpType::Active).build().unwrap();
+        self.rtc.add_local_candidate(local);
+        self.accept(answer, &[]);
+    }
+
+    /// Asks for a keyframe, as a browser does that can't decode what comes.
+    pub(crate) fn ask_for_a_keyframe(&mut self) {
+        let mid = self.video.expect("there is video");
+        let mut writer = self.rtc.writer(mid).expect("the section exists");
+        writer.request_keyframe(None, KeyframeRequestKind::Pli).unwrap();
+        self.turn();
     }
 
     pub(crate) fn accept(&mut self, answer: &Answer, candidates: &[Candidate]) {
@@ -117,9 +174,14 @@ impl Viewer {
         self.turn();
         while !is_so(self) {
             assert!(Instant::now() < deadline, "not in time: {what}");
-            self.receive();
-            self.turn();
+            self.step();
         }
+    }
+
+    /// Takes in one datagram, if one comes soon.
+    pub(crate) fn step(&mut self) {
+        self.receive();
+        self.turn();
     }
 
     fn turn(&mut self) {
@@ -127,7 +189,7 @@ impl Viewer {
         loop {
             match self.rtc.poll_output().unwrap() {
                 Output::Timeout(_) => return,
-                Output::Transmit(transmit) => drop(self.socket.send_to(&transmit.contents, transmit.destination)),
+                Output::Transmit(transmit) => self.wire.send(&transmit),
                 Output::Event(event) => self.hear(event),
             }
         }
@@ -146,13 +208,82 @@ impl Viewer {
     }
 
     fn receive(&mut self) {
-        self.socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
         let mut buffer = [0; 2048];
-        let Ok((length, source)) = self.socket.recv_from(&mut buffer) else { return };
-        let destination = self.socket.local_addr().unwrap();
+        let Some((proto, source, destination, length)) = self.wire.receive(&mut buffer) else { return };
         let Ok(contents) = buffer[..length].try_into() else { return };
-        let received = Receive { proto: Protocol::Udp, source, destination, contents };
+        let received = Receive { proto, source, destination, contents };
         self.rtc.handle_input(RtcInput::Receive(Instant::now(), received)).unwrap();
+    }
+}
+
+/// What does not come by then is waited for in the next turn.
+const READ_TIMEOUT: Duration = Duration::from_millis(10);
+
+impl Wire {
+    fn send(&mut self, transmit: &Transmit) {
+        match self {
+            Self::Udp(socket) => {
+                if transmit.proto == Protocol::Udp {
+                    let _ = socket.send_to(&transmit.contents, transmit.destination);
+                }
+            }
+            Self::Tcp(stream, _) => {
+                if transmit.proto == Protocol::Tcp {
+                    let length = u16::try_from(transmit.contents.len()).unwrap().to_be_bytes();
+                    let _ = stream.write_all(&[&length, &transmit.contents[..]].concat());
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Option<(Protocol, SocketAddr, SocketAddr, usize)> {
+        match self {
+            Self::Udp(socket) => {
+                socket.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
+                let (length, source) = socket.recv_from(buffer).ok()?;
+                Some((Protocol::Udp, source, socket.local_addr().unwrap(), length))
+            }
+            Self::Tcp(stream, waiting) => {
+                let length = loop {
+                    if let Some(length) = take_datagram(waiting, buffer) {
+                        break length;
+                    }
+                    stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
+                    let mut bytes = [0; 4096];
+                    match stream.read(&mut bytes) {
+                        Ok(0) | Err(_) => return None,
+                        Ok(length) => waiting.extend_from_slice(&bytes[..length]),
+                    }
+                };
+                Some((Protocol::Tcp, stream.peer_addr().ok()?, stream.local_addr().ok()?, length))
+            }
+        }
+    }
+}
+
+fn take_datagram(waiting: &mut Vec<u8>, buffer: &mut [u8]) -> Option<usize> {
+    let length = usize::from(u16::from_be_bytes(*waiting.first_chunk()?));
+    buffer[..length].copy_from_slice(waiting.get(2..2 + length)?);
+    waiting.drain(..2 + length);
+    Some(length)
+}
+
+/// The engine's TCP candidate.
+pub(crate) fn tcp_address(answer: &Answer) -> SocketAddr {
+    let lines = answer.sdp.expose().lines();
+    let line = lines.filter(|line| line.starts_with("a=candidate:")).find(|line| line.contains(" tcp "));
+    let line = line.expect("the answer offers TCP");
+    assert!(line.contains("tcptype passive"), "{line}");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap())
+}
+
+/// Waits until the other side has closed a connection.
+pub(crate) fn await_end(stream: &mut TcpStream) {
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    match stream.read(&mut [0; 64]) {
+        Ok(length) => assert_eq!(length, 0, "the engine says nothing to strangers"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "the connection is closed in time"),
     }
 }
 
@@ -163,7 +294,7 @@ pub(crate) fn await_event(viewer: &mut Viewer, events: &mut Receiver<MediaEvent>
         while let Ok(event) = events.try_recv() {
             seen.push(event);
         }
-        seen.iter().any(|event| event.epoch == Epoch(epoch) && event.kind == *kind)
+        seen.iter().any(|event| event.who == Who::Epoch(Epoch(epoch)) && event.kind == *kind)
     });
 }
 

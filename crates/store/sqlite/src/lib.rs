@@ -10,15 +10,19 @@
 use std::path::Path;
 
 use anteroom_protocol::{
-    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
     session::SessionEvent,
     signaling::{Answer, LoggedCandidate, Offer, Side},
+    view::ViewEntry,
 };
 use anteroom_session::{
     Change, Session,
     machine::{MachineRow, Seen},
+    view::{View, ViewChange},
 };
-use anteroom_store::{AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, TokenDigest};
+use anteroom_store::{
+    AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, StoredViews, TokenDigest,
+};
 use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
 
@@ -28,6 +32,7 @@ mod database;
 mod machines;
 mod sessions;
 mod signaling;
+mod views;
 mod words;
 
 use database::Database;
@@ -108,6 +113,26 @@ impl Store for SqliteStore {
 
     async fn events(&self, id: &SessionId, after: u32, limit: u32) -> Result<Vec<SessionEvent>, StoreError> {
         sessions::events(&self.database, id, after, limit).await
+    }
+
+    async fn views(&self, id: &SessionId) -> Result<StoredViews, StoreError> {
+        views::of_session(&self.database, id).await
+    }
+
+    async fn view(&self, id: &SessionId, view: &ViewId) -> Result<Option<View>, StoreError> {
+        views::one(&self.database, id, view).await
+    }
+
+    async fn commit_views(&self, id: &SessionId, version: u64, change: &ViewChange) -> Result<(), CommitError> {
+        views::commit(&self.database, id, version, change).await
+    }
+
+    async fn view_answer(&self, view: &ViewId) -> Result<Option<Answer>, StoreError> {
+        views::answer(&self.database, view).await
+    }
+
+    async fn view_entries(&self, id: &SessionId, after: u32, limit: u32) -> Result<Vec<ViewEntry>, StoreError> {
+        views::entries(&self.database, id, after, limit).await
     }
 
     async fn machine(&self, id: &MachineId) -> Result<Option<MachineRow>, StoreError> {

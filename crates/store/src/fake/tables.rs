@@ -15,6 +15,7 @@ use anteroom_session::{
     machine::{MachineRow, Seen, Wanted},
 };
 
+use super::views::ViewTables;
 use crate::{
     AccessRow, AddressPool, CommitError, CredentialRow, Extras, KEPT_CREDENTIAL_VERSIONS, Placement, StoreError,
     Stored, TokenDigest, planned_at,
@@ -32,6 +33,7 @@ pub(super) struct Tables {
     pub(super) credentials: Vec<CredentialRow>,
     pub(super) owner: Option<UserId>,
     pub(super) access: HashMap<TokenDigest, AccessRow>,
+    pub(super) views: ViewTables,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ pub(super) struct MachineRecord {
     token: Option<TokenDigest>,
 }
 
-fn refused(id: impl std::fmt::Display, rule: &'static str) -> StoreError {
+pub(super) fn refused(id: impl std::fmt::Display, rule: &'static str) -> StoreError {
     StoreError::new(format!("write to {id}"), rule)
 }
 

@@ -5,14 +5,18 @@ use anteroom_protocol::{
     guest::Report,
     session::{ConnectionReport, ConnectionState, ReasonCode},
     signaling::Side,
+    view::ViewReply,
 };
 use anteroom_session::{Decision, Input, machine::Seen};
 use anteroom_store::{
     AccessRow, AddressPool, CommitError, CredentialRow, Extras, Placement, Store, StoreError,
     fake::FakeStore,
-    suite::fixtures::{
-        NOW, answer_input, candidate_input, cli_succeeded, credential_for, credential_id, digest, machine_id,
-        offer_input, pool, provider, sealed, session, session_id, user,
+    suite::{
+        fixtures::{
+            NOW, answer_input, candidate_input, cli_succeeded, credential_for, credential_id, digest, machine_id,
+            offer_input, pool, provider, sealed, session, session_id, user,
+        },
+        views::{answered, fragment, opening, view_id},
     },
 };
 use anteroom_vault::Binding;
@@ -36,6 +40,16 @@ enum Operation {
     Owner { candidate: u8 },
     PutAccess { value: &'static str, owner: u8, expires_in_ms: i64, once: bool },
     UseLink { value: &'static str, at: i64 },
+    View { number: u32, view: u32, act: ViewAct, stale: bool },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ViewAct {
+    Open,
+    Answer,
+    NotYet,
+    Trickle,
+    Close,
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -60,7 +74,14 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (value(), owner(), 0..20_i64, any::<bool>())
             .prop_map(|(value, owner, expires_in_ms, once)| O::PutAccess { value, owner, expires_in_ms, once }),
         2 => (value(), 0..20_i64).prop_map(|(value, at)| O::UseLink { value, at }),
+        6 => (number(), 1..=4_u32, view_act(), prop::bool::weighted(0.1))
+            .prop_map(|(number, view, act, stale)| O::View { number, view, act, stale }),
     ]
+}
+
+fn view_act() -> impl Strategy<Value = ViewAct> {
+    use ViewAct as A;
+    prop::sample::select(vec![A::Open, A::Open, A::Answer, A::NotYet, A::Trickle, A::Trickle, A::Close])
 }
 
 const INPUTS: usize = 13;
@@ -133,6 +154,31 @@ async fn run(store: &dyn Store, operation: &Operation) -> String {
             told(store.user_by_access(&digest(value), UnixMillis(at)).await)
                 + &told(store.use_link(&digest(value), UnixMillis(at)).await)
         }
+        Operation::View { number, view, act, stale } => act_on_view(store, number, view, act, stale).await,
+    }
+}
+
+/// Views of all sessions have their ids from one small set, so that two sessions fight for one.
+async fn act_on_view(store: &dyn Store, number: u32, view: u32, act: ViewAct, stale: bool) -> String {
+    let id = session_id(number);
+    let (Ok(stored), Ok(found)) = (store.views(&id).await, store.view(&id, &view_id(view)).await) else {
+        return String::from("failed");
+    };
+    let views = &stored.views;
+    let decided = match (act, &found) {
+        (ViewAct::Open, _) => Ok(Some(opening(views, number, view, NOW))),
+        (_, None) => return String::from("no view"),
+        (ViewAct::Answer, Some(found)) => views.reply(found, answered("answer")),
+        (ViewAct::NotYet, Some(found)) => views.reply(found, ViewReply::NotYet),
+        (ViewAct::Trickle, Some(found)) => views.trickle(found, fragment(u32::from(stale) + views.last % 3)),
+        (ViewAct::Close, Some(found)) => Ok(views.close(found)),
+    };
+    match decided {
+        Ok(Some(change)) => {
+            told_commit(store.commit_views(&id, stored.version.wrapping_sub(u64::from(stale)), &change).await)
+        }
+        Ok(None) => String::from("same"),
+        Err(refusal) => refusal.to_string(),
     }
 }
 
@@ -191,6 +237,12 @@ async fn everything(store: &dyn Store) -> Vec<String> {
         told_all.push(told(store.machine(&machine_id(number)).await));
         let id = session_id(number);
         told_all.push(told(store.events(&id, 1, 100).await));
+        told_all.push(told(store.views(&id).await));
+        told_all.push(told(store.view_entries(&id, 1, 5).await));
+        for view in (1..=4).map(view_id) {
+            told_all.push(told(store.view(&id, &view).await));
+            told_all.push(told(store.view_answer(&view).await));
+        }
         for epoch in [Epoch(1), Epoch(2)] {
             told_all.push(told(store.offer(&id, epoch).await));
             told_all.push(told(store.answer(&id, epoch).await));

@@ -1,27 +1,43 @@
 //! The schema itself refuses what breaks an invariant, whoever writes, with whatever statement.
 
 use anteroom_protocol::Epoch;
+use anteroom_session::view::Views;
 use anteroom_session::{Input, machine::Seen};
-use anteroom_store::suite::fixtures::{
-    NOW, Tested, answer_input, handle, machine_id, offer_input, pool, session_id, start, user,
+use anteroom_store::suite::{
+    fixtures::{NOW, Tested, answer_input, handle, machine_id, offer_input, pool, session_id, start, user},
+    views::{answered, opening, view_id},
 };
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::open;
 
-/// A store with two sessions: the first answered, superseded and ended, its machine gone; the second fresh.
+/// A store with two sessions: the first answered, superseded and ended, its machine gone; the second fresh. The first
+/// has a view that was answered and closed.
 async fn filled() -> (Tested, SqliteConnection, TempDir) {
     let (store, directory) = open().await;
     start(&store, 1, &user(1), pool(9)).await;
     handle(&store, 1, answer_input(Epoch(1), "offer 1", "answer 1")).await;
     handle(&store, 1, offer_input("offer 2", 9)).await;
+    view_and_close(&store).await;
     handle(&store, 1, Input::Cancel).await;
     store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
     start(&store, 2, &user(1), pool(9)).await;
     let path = directory.path().join("anteroom.db");
     let connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
     (store, connection, directory)
+}
+
+async fn view_and_close(store: &Tested) {
+    let id = session_id(1);
+    store.commit_views(&id, 0, &opening(&Views::default(), 1, 7, NOW)).await.unwrap();
+    for step in 1..=2 {
+        let stored = store.views(&id).await.unwrap();
+        let view = store.view(&id, &view_id(7)).await.unwrap().unwrap();
+        let reply = || stored.views.reply(&view, answered("a")).unwrap();
+        let change = if step == 1 { reply() } else { stored.views.close(&view) };
+        store.commit_views(&id, stored.version, &change.unwrap()).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -59,6 +75,18 @@ async fn statements_that_break_an_invariant_are_refused() {
             "UNIQUE",
         ),
         (format!("DELETE FROM machines WHERE machine = '{machine}'"), "FOREIGN KEY"),
+        // views: as offers, answers and logs; and over is for good
+        ("UPDATE views SET state = 'answered'".to_owned(), "stays so"),
+        ("UPDATE views SET view = 'vie'".to_owned(), "stays so"),
+        ("INSERT OR REPLACE INTO views SELECT 1, view, session, 'offered', body FROM views".to_owned(), "begins once"),
+        (format!("INSERT INTO views VALUES (NULL, 'vie', '{one}', 'answered', '{{}}')"), "begins once"),
+        (format!("INSERT INTO views VALUES (NULL, 'vie', '{two}', 'offered', '{{}}')"), "FOREIGN KEY"),
+        ("UPDATE view_answers SET sdp = 'x'".to_owned(), "the answer of a view never changes"),
+        ("INSERT OR REPLACE INTO view_answers SELECT view, 'x' FROM views".to_owned(), "a view takes one answer"),
+        ("UPDATE view_entries SET body = '{}'".to_owned(), "never changes"),
+        (format!("INSERT OR REPLACE INTO view_entries SELECT '{one}', 1, view, '{{}}' FROM views"), "has no gaps"),
+        (format!("INSERT INTO view_entries SELECT '{one}', 9, view, '{{}}' FROM views"), "has no gaps"),
+        ("UPDATE view_logs SET version = version + 2".to_owned(), "grows by one"),
         // sealed: a credential is JSON of a sealed one, at the least
         (
             "INSERT INTO credentials VALUES (NULL, 'cre', 1, 'usr', 'codex', NULL, NULL, 0, 0, 'plain')".to_owned(),
@@ -94,6 +122,10 @@ async fn queries_that_run_for_each_request_walk_no_table() {
         "SELECT number FROM sessions WHERE ended = 0 OR machine IS NOT NULL",
         "SELECT address, owner = '' FROM machines JOIN sessions USING (session) WHERE seen <> 'gone'",
         "SELECT * FROM machines WHERE token_digest = '' AND wanted = 'running' AND seen <> 'gone'",
+        "SELECT coalesce(max(seq), 0) FROM view_entries WHERE session = ''",
+        "SELECT body FROM views WHERE session = '' AND state IN ('offered', 'answered') ORDER BY number",
+        "SELECT body FROM views WHERE view = '' AND session = ''",
+        "SELECT seq, view, body FROM view_entries WHERE session = '' AND seq > 1 ORDER BY seq LIMIT 9",
         "SELECT * FROM credentials WHERE owner = '' AND provider = '' ORDER BY version DESC LIMIT 1",
     ] {
         let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")))

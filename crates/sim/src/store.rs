@@ -1,0 +1,119 @@
+//! The controller's way to the real store: calls that take time, fail before or after they did something, or are the
+//! last that a controller makes.
+
+use std::sync::Arc;
+
+use anteroom_protocol::{
+    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    session::SessionEvent,
+    signaling::{Answer, LoggedCandidate, Offer, Side},
+    view::ViewEntry,
+};
+use anteroom_session::{
+    Change, Session,
+    machine::{MachineRow, Seen},
+    view::{View, ViewChange},
+};
+use anteroom_store::{
+    AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, StoredViews, TokenDigest,
+};
+use anteroom_vault::SealedCredential;
+use async_trait::async_trait;
+
+use crate::{scene::Scene, server::Life};
+
+pub(crate) struct Gate {
+    pub(crate) scene: Arc<Scene>,
+    pub(crate) life: Life,
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Done,
+    /// Nothing is done, and the caller learns it.
+    Failed,
+    /// Everything is done, and the caller is told that it failed.
+    Doubtful,
+}
+
+impl Gate {
+    async fn pass<T, E: From<StoreError>>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.life.dwell(&self.scene, name).await;
+        let fate = self.fate();
+        if fate == Fate::Failed {
+            return Err(self.failure(name).into());
+        }
+        let value = self.scene.database.wait(call);
+        self.life.dwell(&self.scene, name).await;
+        if fate == Fate::Doubtful && value.is_ok() {
+            return Err(self.failure(name).into());
+        }
+        value
+    }
+
+    fn fate(&self) -> Fate {
+        if !self.scene.dice.chance(self.scene.weather().store_fails) {
+            Fate::Done
+        } else if self.scene.dice.chance(5000) {
+            Fate::Failed
+        } else {
+            Fate::Doubtful
+        }
+    }
+
+    fn failure(&self, name: &'static str) -> StoreError {
+        self.scene.say("store", format!("{name} fails"));
+        self.scene.referee.count("store faults");
+        self.scene.referee.store_failed();
+        StoreError::new(name, "the schedule has this fail")
+    }
+}
+
+macro_rules! store_through_the_gate {
+    ($(fn $name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)+) => {
+        #[async_trait]
+        impl Store for Gate {
+            $(async fn $name(&self, $($argument: $kind),*) -> $result {
+                let store = self.scene.database.store();
+                self.pass(stringify!($name), store.$name($($argument),*)).await
+            })+
+        }
+    };
+}
+
+store_through_the_gate! {
+    fn create_session(session: &Session, change: Option<&Change>, extras: Extras) -> Result<(), CommitError>;
+    fn commit(version: u64, change: &Change, extras: Extras) -> Result<(), CommitError>;
+    fn session(id: &SessionId) -> Result<Option<Stored>, StoreError>;
+    fn live_sessions() -> Result<Vec<Stored>, StoreError>;
+    fn sessions_of(owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError>;
+    fn session_by_key(owner: &UserId, key: &str) -> Result<Option<SessionId>, StoreError>;
+    fn offer(id: &SessionId, epoch: Epoch) -> Result<Option<Offer>, StoreError>;
+    fn answer(id: &SessionId, epoch: Epoch) -> Result<Option<Answer>, StoreError>;
+    fn candidates(id: &SessionId, epoch: Epoch, side: Side, after: u32) -> Result<Vec<LoggedCandidate>, StoreError>;
+    fn events(id: &SessionId, after: u32, limit: u32) -> Result<Vec<SessionEvent>, StoreError>;
+    fn views(id: &SessionId) -> Result<StoredViews, StoreError>;
+    fn view(id: &SessionId, view: &ViewId) -> Result<Option<View>, StoreError>;
+    fn commit_views(id: &SessionId, version: u64, change: &ViewChange) -> Result<(), CommitError>;
+    fn view_answer(view: &ViewId) -> Result<Option<Answer>, StoreError>;
+    fn view_entries(id: &SessionId, after: u32, limit: u32) -> Result<Vec<ViewEntry>, StoreError>;
+    fn machine(id: &MachineId) -> Result<Option<MachineRow>, StoreError>;
+    fn machines() -> Result<Vec<MachineRow>, StoreError>;
+    fn begin_creating(id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;
+    fn saw_machine(id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError>;
+    fn machine_by_token(token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;
+    fn credentials_of(owner: &UserId) -> Result<Vec<CredentialRow>, StoreError>;
+    fn credential_for(owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError>;
+    fn all_credentials() -> Result<Vec<CredentialRow>, StoreError>;
+    fn rewrap(id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError>;
+    fn remove_credential(owner: &UserId, id: &CredentialId) -> Result<bool, StoreError>;
+    fn owner(candidate: &UserId, now: UnixMillis) -> Result<UserId, StoreError>;
+    fn put_access(row: &AccessRow) -> Result<(), StoreError>;
+    fn user_by_access(digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
+    fn use_link(digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
+}
