@@ -12,8 +12,14 @@ const guest = {
   received: [],
   epochs: [],
   connection: undefined,
+  /** How many view-only connections there were. */
+  views: 0,
   /** Ends the present connection, as a guest that dies does. */
   hangUp: () => guest.connection?.close(),
+  /** The same for all that only view. */
+  hangUpViews: () => {
+    for (const connection of views.values()) connection.close();
+  },
 };
 globalThis.guest = guest;
 
@@ -57,6 +63,15 @@ function draw(time) {
   paint.fill();
 }
 setInterval(() => draw(performance.now()), 33);
+
+/** As a guest agent does: a controller that is away for a moment is asked again. */
+async function ask(path) {
+  for (;;) {
+    const response = await call("GET", path).catch(() => undefined);
+    if (response) return response;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
 
 function call(method, path, body) {
   const headers = { Authorization: "Bearer guest", "Content-Type": "application/json" };
@@ -123,7 +138,7 @@ async function answer({ offer, candidates, epoch }) {
 async function follow(connection, epoch, after) {
   let next = after;
   while (connection.signalingState !== "closed") {
-    const response = await call("GET", `/candidates/browser?epoch=${epoch}&after=${next}&wait=20`);
+    const response = await ask(`/candidates/browser?epoch=${epoch}&after=${next}&wait=20`);
     if (response.status === 204) continue;
     if (!response.ok) return;
     const log = await response.json();
@@ -135,10 +150,49 @@ async function follow(connection, epoch, after) {
   }
 }
 
-async function serve() {
-  let epoch = 0;
+/** View-only connections: any number beside the one that types. */
+const views = new Map();
+
+async function view({ view: id, kind, sdp, candidates }) {
+  if (kind === "closed") views.get(id)?.close();
+  if (kind === "candidates")
+    for (const candidate of candidates)
+      await views
+        .get(id)
+        ?.addIceCandidate(candidate)
+        .catch(() => undefined);
+  if (kind !== "offered") return;
+  const connection = new RTCPeerConnection();
+  views.set(id, connection);
+  guest.views = views.size;
+  await connection.setRemoteDescription({ type: "offer", sdp });
+  connection.addTrack(canvas.captureStream(30).getVideoTracks()[0]);
+  await connection.setLocalDescription(await connection.createAnswer());
+  await new Promise((done) => {
+    const look = () => connection.iceGatheringState === "complete" && done();
+    connection.addEventListener("icegatheringstatechange", look);
+    look();
+  });
+  await call("POST", "/view", { view: id, answer: connection.localDescription.sdp });
+}
+
+async function show() {
+  let after = 0;
   for (;;) {
-    const response = await call("GET", `/offer?after=${epoch}&wait=20`);
+    const response = await ask(`/views?after=${after}&wait=20`);
+    if (response.status === 410) return;
+    if (response.status !== 200) continue;
+    const log = await response.json();
+    after = log.next;
+    for (const entry of log.entries) await view(entry);
+  }
+}
+
+async function serve() {
+  // `after` for a machine whose agent starts again: what it has answered is not to be answered twice.
+  let epoch = Number(query.get("after") ?? 0);
+  for (;;) {
+    const response = await ask(`/offer?after=${epoch}&wait=20`);
     if (response.status === 410) return;
     if (response.status !== 200) continue;
     const offered = await response.json();
@@ -148,3 +202,4 @@ async function serve() {
 }
 
 void serve();
+void show();

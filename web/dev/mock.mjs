@@ -7,6 +7,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeId, Refused, Session } from "./sessions.mjs";
 import { signal as signaling } from "./signaling.mjs";
+import { whep } from "./whep.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
@@ -24,6 +25,27 @@ export class Mock {
   token = makeId("");
   /** Answers with 503 while it is set: a controller that restarts. */
   down = false;
+  /** As a proxy that buffers. */
+  holdsStreamsBack = false;
+  /** How many calls got that. */
+  refused = 0;
+  /**
+   * What `/api/webrtc/ice-servers` says; nothing while it fails. A ticket comes with it where no session is named.
+   * @type {any}
+   */
+  relays = { iceServers: [] };
+  /** How long that call takes. */
+  relaysMs = 0;
+  /**
+   * The tickets that were sent with a click.
+   * @type {string[]}
+   */
+  tickets = [];
+  /**
+   * What `/api/connection` says; nothing while it is not there.
+   * @type {any}
+   */
+  connection = undefined;
   /** Called with each new session. */
   onSession = () => {};
   /** Where it listens, once it does. */
@@ -75,13 +97,18 @@ export class Mock {
     response.on("close", () => gone.abort());
     const url = new URL(request.url, this.origin);
     try {
-      if (this.down) return send(response, 503, "text/plain", "restarting");
+      if (this.down) {
+        this.refused += 1;
+        return send(response, 503, "text/plain", "restarting");
+      }
       const body = await readBody(request);
       const result = await this.#answer(request, url, body, response, gone.signal);
-      if (result?.status === 204) response.writeHead(204).end();
+      if (result?.text !== undefined) response.writeHead(result.status, result.headers).end(result.text);
+      else if (result?.status === 204) response.writeHead(204).end();
       else if (result) sendJson(response, result.status ?? 200, result.body);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value);
       send(response, error.problem.status, "application/problem+json", JSON.stringify(error.problem));
     }
   }
@@ -132,6 +159,9 @@ export class Mock {
     if (path === "/api/providers")
       return { body: { providers: PROVIDERS.map((provider) => this.#provider(provider)) } };
     if (path === "/api/vm/auth" && method === "POST") return this.#start(call);
+    if (path === "/api/webrtc/ice-servers") return this.#relays(call);
+    if (path === "/api/connection" && this.connection) return { body: this.connection };
+    if (path === "/api/connection/events") return hello(call, this.holdsStreamsBack);
     const [, noun, id, rest] =
       /^\/api\/(credentials|session|webrtc\/session)\/([^/]+)(?:\/(.*))?$/.exec(path) ?? [];
     if (noun === "credentials" && method === "DELETE") return this.#remove(id);
@@ -139,6 +169,7 @@ export class Mock {
     if (!session) throw new Refused(404, "not-found", "There is no such session.");
     if (noun === "webrtc/session") return signaling(session, rest, call);
     if (rest === "events") return stream(session, call);
+    if (rest?.startsWith("whep")) return whep(session, rest.split("/")[1], call);
     if (method === "DELETE") {
       session.state("cancelled", { code: "cancelled-by-person", detail: "The person cancelled." });
       session.step("machine-destroyed");
@@ -165,9 +196,20 @@ export class Mock {
       this.#keys.set(key, session);
       this.sessions.set(session.id, session);
       session.offer(body.webrtcOffer.offer, body.webrtcOffer.candidates);
+      if (body.relayTicket) this.tickets.push(body.relayTicket);
       this.onSession(session);
     }
     return { status: 201, body: { sessionId: session.id, epoch: 1, state: session.view.state } };
+  }
+
+  async #relays({ query, signal }) {
+    const { relays } = this;
+    await new Promise((done) => {
+      const timer = setTimeout(done, this.relaysMs);
+      signal.addEventListener("abort", () => done(clearTimeout(timer)));
+    });
+    if (!relays) throw new Refused(503, "unavailable", "No relays now.");
+    return { body: query.has("session") ? relays : { ...relays, ticket: makeId("tic_") } };
   }
 
   #remove(id) {
@@ -175,6 +217,13 @@ export class Mock {
       if (credential.id === id) this.credentials.delete(provider);
     return { status: 204 };
   }
+}
+
+/** A stream whose first event comes at once, so that a page can tell whether something on the way holds it back. */
+async function hello({ response }, isHeldBack) {
+  response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+  if (isHeldBack) response.flushHeaders();
+  else response.write("data: {}\n\n");
 }
 
 async function stream(session, { headers, response, signal }) {
@@ -194,7 +243,8 @@ async function readBody(request) {
     text += chunk;
     if (text.length > MAX_BODY_BYTES) throw new Refused(413, "too-large", "The body is too large.");
   }
-  return text ? JSON.parse(text) : undefined;
+  const isJson = request.headers["content-type"]?.startsWith("application/json");
+  return text && isJson ? JSON.parse(text) : text || undefined;
 }
 
 function sendJson(response, status, body) {

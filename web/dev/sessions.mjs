@@ -25,6 +25,11 @@ export class Session {
   constructor(provider) {
     this.events = [];
     this.epochs = new Map();
+    /** View-only connections by id, and their log as the machine reads it. */
+    this.views = new Map();
+    this.viewLog = [];
+    /** The machine asks for views: it has something to show. */
+    this.shows = false;
     this.view = {
       sessionId: makeId("ses_"),
       provider,
@@ -44,12 +49,16 @@ export class Session {
     return ENDS.has(this.view.state);
   }
 
-  offer(offer, candidates) {
+  offer(offer, candidates, after) {
     this.#refuseIfEnded();
+    if (after !== undefined && after < this.view.epoch) {
+      throw new Refused(409, "taken-over", "Another page has the desktop.", { epoch: this.view.epoch });
+    }
     const epoch = this.view.epoch + 1;
     this.epochs.set(epoch, { offer, answer: undefined, browser: [], vm: [] });
     const steps = this.view.steps.filter(({ step }) => !EPOCH_STEPS.has(step));
-    this.view = { ...this.view, epoch, connection: "new", steps };
+    const { trouble: _, ...view } = this.view;
+    this.view = { ...view, epoch, connection: "new", steps };
     this.#emit({ kind: "epoch", epoch });
     this.#append(epoch, "browser", candidates);
     if (epoch === 1) {
@@ -90,6 +99,18 @@ export class Session {
     const ended = ENDS.has(state) ? { endedAt: Date.now(), reason } : {};
     this.view = { ...this.view, state, ...ended };
     this.#emit({ kind: "state", state, ...(reason ? { reason } : {}) });
+  }
+
+  /** A stage of the present epoch takes too long. */
+  trouble(trouble) {
+    this.view = { ...this.view, trouble };
+    this.#emit({ kind: "trouble", epoch: this.view.epoch, trouble });
+  }
+
+  /** An entry of the log of views. */
+  viewed(view, entry) {
+    this.viewLog.push({ seq: this.viewLog.length + 1, view, ...entry });
+    this.#wake();
   }
 
   url(url) {

@@ -6,7 +6,7 @@ import { Refused } from "./sessions.mjs";
 const CALLS = {
   "POST offer": (session, { body }) => ({
     status: 201,
-    body: { epoch: session.offer(body.offer, body.candidates) },
+    body: { epoch: session.offer(body.offer, body.candidates, body.after) },
   }),
   "GET offer": readOffer,
   "POST answer": (session, { body }) => {
@@ -22,6 +22,13 @@ const CALLS = {
   "GET candidates/vm": (session, call) => readCandidates(session, call, "vm"),
   "GET candidates/browser": (session, call) => readCandidates(session, call, "browser"),
   "POST connection": (session, { body }) => session.report(body),
+  // The machine's side of view-only connections; `whep.mjs` has the viewer's.
+  "GET views": readViews,
+  "POST view": (session, { body }) => {
+    session.views.get(body.view).answer = body.answer;
+    session.viewed(body.view, { kind: "answered" });
+    return { body: {} };
+  },
 };
 
 export async function signal(session, rest, call) {
@@ -39,6 +46,14 @@ async function readOffer(session, call) {
   if (epoch === undefined) return undefined;
   const { offer, browser } = session.epoch(epoch);
   return { body: { offer, candidates: browser, epoch } };
+}
+
+async function readViews(session, call) {
+  session.shows = true;
+  const rest = () => session.viewLog.slice(number(call, "after"));
+  const some = () => (session.ended || rest().length > 0 ? rest() : undefined);
+  const entries = await session.until(some, number(call, "wait"), call.signal);
+  return entries && { body: { entries, next: session.viewLog.length } };
 }
 
 async function readAnswer(session, call) {

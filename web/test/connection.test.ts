@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { PROBE_MS } from "../src/viewer/limits";
 import {
   bringMachine,
+  causesFromNow,
   close,
   connect,
   type Desk,
@@ -30,20 +31,6 @@ const framesSeen = () =>
   desk.page
     .locator("video")
     .evaluate((video: HTMLVideoElement) => video.getVideoPlaybackQuality().totalVideoFrames);
-
-/** Notes each cause that the page names, however short it is shown. */
-async function causesFromNow(): Promise<() => Promise<string[]>> {
-  const seen = await desk.page.evaluateHandle(() => {
-    const causes = new Set<string>();
-    const look = () => {
-      const cause = document.querySelector<HTMLElement>(".sign-in")?.dataset.cause;
-      if (cause) causes.add(cause);
-    };
-    new MutationObserver(look).observe(document.body, { subtree: true, attributes: true, childList: true });
-    return causes;
-  });
-  return () => seen.evaluate((causes) => [...causes]);
-}
 
 describe("the page", () => {
   beforeEach(async () => {
@@ -118,7 +105,7 @@ describe("the page", () => {
     await desk.page.locator('.sign-in[data-connection="securing"]').waitFor({ timeout: SOON_MS });
     expect(steps(desk)).toContain("ice-connected");
     expect(steps(desk)).not.toContain("dtls-connected");
-    const causes = await causesFromNow();
+    const causes = await causesFromNow(desk.page);
     await setMode(guest, "good");
     await live(desk.page, 2, 10_000);
     expect(await causes()).toEqual(["dtls-timeout"]);
@@ -184,7 +171,7 @@ describe("the page", () => {
     const other = await desk.context.newPage();
     await other.goto(desk.page.url());
     await live(other, 2);
-    await desk.page.getByRole("button", { name: "Show it here" }).waitFor({ timeout: SOON_MS });
+    await desk.page.getByRole("button", { name: "Take back" }).waitFor({ timeout: SOON_MS });
     const tooWide = await desk.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(tooWide).toBeLessThanOrEqual(0);
     // By the keyboard, from the desktop that had it: it must not keep the keys of a picture that is lost.
@@ -193,7 +180,7 @@ describe("the page", () => {
     await desk.page.keyboard.press("Tab");
     await desk.page.keyboard.press("Enter");
     await live(desk.page, 3);
-    await other.getByRole("button", { name: "Show it here" }).waitFor();
+    await other.getByRole("button", { name: "Take back" }).waitFor();
     await guest.close();
   });
 });

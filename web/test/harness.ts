@@ -25,6 +25,8 @@ const FLAGS = [
 export interface Desk {
   mock: Mock;
   context: BrowserContext;
+  /** The machines' own: their long polls must not take the page's few connections. */
+  machines: BrowserContext;
   page: Page;
   /** What the page wrote to its console as an error, and every refused resource. */
   complaints: string[];
@@ -51,10 +53,11 @@ export async function open(
   });
   await page.goto(mock.link);
   await page.getByRole("heading", { name: "Connections" }).waitFor();
-  return { mock, context, page, complaints };
+  return { mock, context, machines: await browser.newContext(), page, complaints };
 }
 
-export async function close({ mock, context }: Desk): Promise<void> {
+export async function close({ mock, context, machines }: Desk): Promise<void> {
+  await machines.close();
   await context.close();
   await mock.close();
 }
@@ -65,13 +68,13 @@ export async function connect(desk: Desk, mode: Mode = "good"): Promise<Page> {
   return bringMachine(desk, mode);
 }
 
-export async function bringMachine({ mock, context }: Desk, mode: Mode = "good"): Promise<Page> {
+export async function bringMachine({ mock, machines }: Desk, mode: Mode = "good", after = 0): Promise<Page> {
   await expect.poll(() => mock.session?.ended, { timeout: SOON_MS }).toBe(false);
   const { session } = mock;
   for (const step of ["machine-created", "agent-ready"]) session.step(step);
   session.state("signing-in");
-  const guest = await context.newPage();
-  await guest.goto(`${mock.origin}/mock/guest.html?session=${session.id}&mode=${mode}`);
+  const guest = await machines.newPage();
+  await guest.goto(`${mock.origin}/mock/guest.html?session=${session.id}&mode=${mode}&after=${after}`);
   return guest;
 }
 
@@ -106,6 +109,31 @@ export async function setMode(guest: Page, mode: Mode): Promise<void> {
 
 export async function hangUp(guest: Page): Promise<void> {
   await guest.evaluate(() => (globalThis as unknown as { guest: { hangUp(): void } }).guest.hangUp());
+}
+
+export async function hangUpViews(guest: Page): Promise<void> {
+  await guest.evaluate(() =>
+    (globalThis as unknown as { guest: { hangUpViews(): void } }).guest.hangUpViews(),
+  );
+}
+
+/** Waits until the page shows the desktop without input. */
+export async function watching(page: Page): Promise<void> {
+  await page.locator('[data-watching="live"]').waitFor({ timeout: SOON_MS });
+}
+
+/** Notes each cause that the page names, however short it is shown. */
+export async function causesFromNow(page: Page): Promise<() => Promise<string[]>> {
+  const seen = await page.evaluateHandle(() => {
+    const causes = new Set<string>();
+    const look = () => {
+      const cause = document.querySelector<HTMLElement>(".sign-in")?.dataset.cause;
+      if (cause) causes.add(cause);
+    };
+    new MutationObserver(look).observe(document.body, { subtree: true, attributes: true, childList: true });
+    return causes;
+  });
+  return () => seen.evaluate((causes) => [...causes]);
 }
 
 export function steps({ mock }: Desk): string[] {

@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { bringMachine, close, type Desk, hangUp, launch, live, open, setMode } from "./harness";
+import { bringMachine, close, type Desk, hangUp, launch, live, open, setMode, watching } from "./harness";
 
 const out = fileURLToPath(new URL("out/shots/", import.meta.url));
 let browser: Browser;
@@ -30,12 +30,70 @@ it.each(["light", "dark"] as const)(
   },
 );
 
+/** The connection's page with a server that has something to say, and its way back. */
+async function connection({ page, mock }: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
+  mock.relays = {
+    iceServers: [
+      {
+        urls: [
+          "turn:127.0.0.1:9?transport=udp",
+          "turn:127.0.0.1:9?transport=tcp",
+          "turns:[::1]:9?transport=tcp",
+        ],
+        username: "1:t",
+        credential: "c",
+      },
+    ],
+  };
+  mock.connection = {
+    relay: "embedded",
+    urls: ["turn:127.0.0.1:9?transport=udp"],
+    findings: [{ level: "ok", what: "The relay's certificate is good for 71 days.", remedy: "" }],
+  };
+  await page.getByRole("link", { name: "Connection", exact: true }).click();
+  await page.getByText("Trying…").first().waitFor();
+  await shot("15-connection-trying");
+  await page.locator('[data-verdict="warning"]').waitFor({ timeout: 12_000 });
+  await shot("16-connection");
+  await page.setViewportSize({ width: 480, height: 1000 });
+  await shot("17-connection-narrow");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  mock.relays = { iceServers: [] };
+  mock.connection = undefined;
+  await page.getByRole("button", { name: "Check again" }).click();
+  await page.locator('[data-verdict="ok"]').waitFor();
+  await shot("18-connection-good");
+  await page.getByRole("link", { name: "Anteroom: connections" }).click();
+  await page.getByRole("heading", { name: "Connections" }).waitFor();
+}
+
+/** Another page takes the desktop; this one sees it, and takes it back. */
+async function elsewhere({ page, context }: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
+  const other = await context.newPage();
+  await other.goto(page.url());
+  await live(other);
+  await page.getByRole("button", { name: "Take back" }).waitFor();
+  await page.bringToFront();
+  await shot("14-elsewhere");
+  await page.getByRole("button", { name: "View only" }).click();
+  await watching(page);
+  await page.bringToFront();
+  await shot("19-view-only");
+  await page.setViewportSize({ width: 480, height: 900 });
+  await shot("20-view-only-narrow");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.getByRole("button", { name: "Take over" }).click();
+  await live(page);
+  await other.close();
+}
+
 async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
   const { page, mock } = desk;
   mock.connected("wrangler", "ada@example.test", 3);
   await page.reload();
   await page.getByText("3 days ago").waitFor();
   await shot("1-dashboard");
+  await connection(desk, shot);
   await page.getByRole("button", { name: "Remove Wrangler" }).click();
   await shot("2-remove");
   await page.keyboard.press("Escape");
@@ -65,10 +123,16 @@ async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Prom
   await page.getByRole("button", { name: "Cancel" }).click();
   await shot("7-cancel");
   await page.keyboard.press("Escape");
+  await elsewhere(desk, shot);
   await setMode(guest, "silent");
   await hangUp(guest);
   await page.locator(".pill").waitFor();
   await shot("8-reconnecting");
+  mock.session.trouble("ice-timeout");
+  await page.getByRole("button", { name: "Steps" }).click();
+  await page.getByText("a firewall or a VPN is in the way").first().waitFor();
+  await shot("21-trouble");
+  await page.keyboard.press("Escape");
   await page.setViewportSize({ width: 480, height: 900 });
   await shot("9-narrow");
   await page.setViewportSize({ width: 1280, height: 800 });

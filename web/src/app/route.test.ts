@@ -1,15 +1,23 @@
 import { expect, it } from "vitest";
 import { parse } from "./route";
 
-it("a session's fragment is its session, and anything else the dashboard", () => {
-  const id = "ses_0123456789abcdefghjkmnpqrs";
-  expect(parse(`#/session/${id}`)).toEqual({ at: "session", id });
+const id = "ses_0123456789abcdefghjkmnpqrs";
+
+it("a session has a fragment for typing and one for seeing, and the connection has one", () => {
+  expect(parse(`#/session/${id}`)).toEqual({ at: "session", id, viewOnly: false });
+  expect(parse(`#/session/${id}/view`)).toEqual({ at: "session", id, viewOnly: true });
+  expect(parse("#/connection")).toEqual({ at: "connection" });
+});
+
+it("anything else is the dashboard", () => {
   for (const hash of [
     "",
     "#/",
     "#/session/",
     "#/session/ses_x",
+    "#/connection/x",
     `#/session/${id}/../x`,
+    `#/session/${id}/views`,
     `#/session/${id.toUpperCase()}`,
   ]) {
     expect(parse(hash)).toEqual({ at: "dashboard" });

@@ -1,16 +1,22 @@
-//! Where the person is, in the address's fragment: `#/` and `#/session/{id}`. A reload comes back to the same place,
-//! and the server never sees a session's id in a path of the page.
+//! Where the person is, in the address's fragment: `#/`, `#/connection`, `#/session/{id}`, and `#/session/{id}/view` for
+//! its desktop without input. A reload comes back to the same place, and the server never sees a session's id in a path of
+//! the page.
 
 import { Store } from "./store";
 
-export type Route = { at: "dashboard" } | { at: "starting" } | { at: "session"; id: string };
+export type Route =
+  | { at: "dashboard" }
+  | { at: "connection" }
+  | { at: "starting" }
+  | { at: "session"; id: string; viewOnly: boolean };
 
-const SESSION = /^#\/session\/(ses_[0-9a-hjkmnp-tv-z]{26})$/;
+const SESSION = /^#\/session\/(ses_[0-9a-hjkmnp-tv-z]{26})(\/view)?$/;
 
 /** Reads a fragment. Whatever is not understood is the dashboard. */
 export function parse(hash: string): Route {
-  const id = SESSION.exec(hash)?.[1];
-  return id ? { at: "session", id } : { at: "dashboard" };
+  if (hash === "#/connection") return { at: "connection" };
+  const [, id, view] = SESSION.exec(hash) ?? [];
+  return id ? { at: "session", id, viewOnly: view !== undefined } : { at: "dashboard" };
 }
 
 export const route = new Store<Route>(parse(globalThis.location?.hash ?? ""));
@@ -23,11 +29,25 @@ export function goToDashboard(): void {
   route.set({ at: "dashboard" });
 }
 
+/** Goes to what the connection between here and the server can do. */
+export function goToConnection(): void {
+  if (parse(location.hash).at !== "connection") history.pushState(null, "", "#/connection");
+  route.set({ at: "connection" });
+}
+
 /** Goes to a session. */
 export function goToSession(id: string): void {
   const hash = `#/session/${id}`;
   if (location.hash !== hash) history.pushState(null, "", hash);
-  route.set({ at: "session", id });
+  route.set({ at: "session", id, viewOnly: false });
+}
+
+/** The same session with or without input: no step for the back button, but a reload keeps it. */
+export function setViewOnly(id: string, viewOnly: boolean): void {
+  const now = route.snapshot();
+  if (now.at !== "session" || now.id !== id || now.viewOnly === viewOnly) return;
+  history.replaceState(null, "", `#/session/${id}${viewOnly ? "/view" : ""}`);
+  route.set({ at: "session", id, viewOnly });
 }
 
 globalThis.addEventListener?.("popstate", () => route.set(parse(location.hash)));

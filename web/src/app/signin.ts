@@ -1,12 +1,15 @@
-//! One sign-in on this page: its viewer and its feed, made at the click or found again after a reload. It stands
-//! outside the components, so that no re-mount can touch a connection.
+//! One sign-in on this page: its viewer and its feed, made at the click or found again after a reload, and a view-only
+//! connection when another page has the desktop and the person wants to see it. It stands outside the components, so that
+//! no re-mount can touch a connection.
 
 import { api, CALL_MS, outcome, within } from "../api/client";
 import type { Problem, SessionView } from "../api/types";
 import { Feed } from "../session/feed";
 import { isEnded } from "../session/view";
 import { Viewer } from "../viewer/viewer";
-import { goToDashboard, goToSession, route } from "./route";
+import { Watcher } from "../viewer/whep";
+import { clickRelays } from "./relays";
+import { goToDashboard, goToSession, route, setViewOnly } from "./route";
 import { Store } from "./store";
 
 export interface SignInSnapshot {
@@ -14,6 +17,8 @@ export interface SignInSnapshot {
   readonly provider: string | undefined;
   readonly view: SessionView | undefined;
   readonly problem: Problem | undefined;
+  /** The desktop without input, while this page shows it so. */
+  readonly watcher: Watcher | undefined;
   /** A cancel is under way. */
   readonly cancelling: boolean;
   /** The cancel could not be delivered. */
@@ -25,6 +30,8 @@ export class SignIn {
   readonly state: Store<SignInSnapshot>;
   /** When the person clicked, by this computer's clock. */
   readonly clickedAt = Date.now();
+  /** This page came to a session that another may have shown: the person may want to leave it there. */
+  readonly cameLater: boolean;
   #feed: Feed | undefined;
 
   private constructor(from: { provider: string } | { sessionId: string }) {
@@ -35,14 +42,17 @@ export class SignIn {
       provider,
       view: undefined,
       problem: undefined,
+      watcher: undefined,
       cancelling: false,
       cancelFailed: undefined,
     });
     this.viewer = new Viewer({
       provider: provider ?? "",
-      ...(sessionId ? { sessionId } : {}),
+      ...(sessionId ? { sessionId } : { relays: clickRelays.take() }),
       onSession: (id) => this.#named(id),
     });
+    this.viewer.subscribe(() => this.#handOver());
+    this.cameLater = sessionId !== undefined && !isThisTabs(sessionId);
     if (sessionId) this.#follow(sessionId);
   }
 
@@ -53,11 +63,40 @@ export class SignIn {
     return signIn;
   }
 
-  /** A session that exists: after a reload, or from another page. A new epoch at once. */
-  static find(sessionId: string): SignIn {
+  /** A session that exists: after a reload, or from another page. A new epoch at once, which takes the desktop over,
+   * unless it is only to be seen. */
+  static find(sessionId: string, viewOnly: boolean): SignIn {
     const signIn = new SignIn({ sessionId });
-    signIn.viewer.start();
+    if (viewOnly) signIn.watch();
+    else signIn.viewer.start();
     return signIn;
+  }
+
+  /** Shows the desktop without input, and leaves it to other pages. */
+  watch(): void {
+    const { sessionId, watcher } = this.state.snapshot();
+    if (watcher || !sessionId) return;
+    this.viewer.yield();
+    const made = new Watcher({ sessionId, relays: this.viewer.relays });
+    this.#set({ watcher: made });
+    made.start();
+    setViewOnly(sessionId, true);
+  }
+
+  /** Takes the desktop. What is seen without input stays until its own picture is there. */
+  takeOver(): void {
+    const { sessionId } = this.state.snapshot();
+    this.viewer.takeOver();
+    if (sessionId) setViewOnly(sessionId, false);
+  }
+
+  #handOver(): void {
+    const { watcher, sessionId } = this.state.snapshot();
+    const { at } = this.viewer.snapshot().phase;
+    if (at === "live" && sessionId) rememberTab(sessionId);
+    if (!watcher || at !== "live") return;
+    watcher.stop();
+    this.#set({ watcher: undefined });
   }
 
   async cancel(): Promise<void> {
@@ -70,6 +109,7 @@ export class SignIn {
   /** This page has no more to do with it. The session itself goes on until it ends or is cancelled. */
   leave(): void {
     this.viewer.stop();
+    this.state.snapshot().watcher?.stop();
     this.#feed?.stop();
   }
 
@@ -94,6 +134,7 @@ export class SignIn {
     feed.subscribe(() => {
       const { view, problem } = feed.snapshot();
       if (view) this.viewer.sessionSays({ epoch: view.epoch, ended: isEnded(view.state) });
+      if (problem || (view && isEnded(view.state))) this.state.snapshot().watcher?.stop();
       if (problem) this.viewer.stop();
       this.#set({ view, problem, provider: view?.provider ?? this.state.snapshot().provider });
     });
@@ -116,10 +157,14 @@ export function connect(provider: string): void {
 }
 
 /** Shows a session: the present one as it is, another one anew. */
-export function show(sessionId: string): void {
-  if (current.snapshot()?.state.snapshot().sessionId === sessionId) return;
-  current.snapshot()?.leave();
-  current.set(SignIn.find(sessionId));
+export function show(sessionId: string, viewOnly: boolean): void {
+  const now = current.snapshot();
+  if (now?.state.snapshot().sessionId === sessionId) {
+    if (viewOnly) now.watch();
+    return;
+  }
+  now?.leave();
+  current.set(SignIn.find(sessionId, viewOnly));
 }
 
 /** Back to the list. A sign-in that has ended is let go of, so that the next one begins with a clean page. */
@@ -131,7 +176,26 @@ export function leaveResult(): void {
 
 function followRoute(): void {
   const now = route.snapshot();
-  if (now.at === "session") show(now.id);
+  if (now.at === "session") show(now.id, now.viewOnly);
+}
+
+const TAB_KEY = "anteroom.session";
+
+/** Whether this very tab has shown the session before: then it is a reload, and nobody else's desktop was taken. */
+function isThisTabs(sessionId: string): boolean {
+  try {
+    return sessionStorage.getItem(TAB_KEY) === sessionId;
+  } catch {
+    return false;
+  }
+}
+
+function rememberTab(sessionId: string): void {
+  try {
+    sessionStorage.setItem(TAB_KEY, sessionId);
+  } catch {
+    // A browser that keeps nothing only shows one more button.
+  }
 }
 
 route.subscribe(followRoute);

@@ -4,6 +4,8 @@
 
 import { api, CALL_MS, outcome, within } from "../api/client";
 import type { Problem, SessionEvent, SessionView } from "../api/types";
+import { DOUBTS } from "../viewer/doubt";
+import { listenForDoubts } from "../viewer/network";
 import { apply, type Folded, fold, isEnded } from "./view";
 
 /** Pause before a stream that the browser gave up is asked for again. */
@@ -25,6 +27,7 @@ export class Feed {
   readonly #listeners = new Set<() => void>();
   #folded: Folded | undefined;
   #source: EventSource | undefined;
+  #fetching: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #aftermath: ReturnType<typeof setTimeout> | undefined;
   #snapshot: FeedSnapshot = { view: undefined, problem: undefined };
@@ -35,6 +38,10 @@ export class Feed {
 
   start(): void {
     void this.#fetch();
+    // A stream that was open while the network was away hangs, and the browser does not know.
+    listenForDoubts((doubt) => {
+      if (DOUBTS[doubt].wasAway) this.#anew();
+    }, this.#life.signal);
   }
 
   stop(): void {
@@ -51,8 +58,16 @@ export class Feed {
 
   snapshot = (): FeedSnapshot => this.#snapshot;
 
+  #anew(): void {
+    this.#source?.close();
+    clearTimeout(this.#timer);
+    void this.#fetch();
+  }
+
   async #fetch(): Promise<void> {
-    const { signal } = this.#life;
+    this.#fetching?.abort();
+    this.#fetching = new AbortController();
+    const signal = AbortSignal.any([this.#fetching.signal, this.#life.signal]);
     const got = await outcome(
       api.GET("/api/session/{id}", { params: { path: { id: this.#id } }, signal: within(CALL_MS, signal) }),
     );

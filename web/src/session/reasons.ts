@@ -83,6 +83,10 @@ export const CAUSES: Record<Cause, Explained> = {
     title: "The server can't be reached",
     remedy: "Check that it runs and that this computer is online. This page goes on by itself.",
   },
+  "no-picture-yet": {
+    title: "There is no picture yet",
+    remedy: "The machine is still starting. This page asks again by itself.",
+  },
   "answer-late": {
     title: "The machine has not answered",
     remedy: "This page asks again by itself.",
@@ -94,12 +98,12 @@ export const CAUSES: Record<Cause, Explained> = {
   "ice-timeout": {
     title: "No way to the machine was found",
     remedy:
-      "The machine answered, but its media address can't be reached from here: a firewall or a VPN is in the way.",
+      "The machine answered, but its media can't reach this browser: a firewall or a VPN is in the way, and no relay helped.",
   },
   "ice-failed": {
     title: "No way to the machine was found",
     remedy:
-      "The machine answered, but its media address can't be reached from here: a firewall or a VPN is in the way.",
+      "The machine answered, but its media can't reach this browser: a firewall or a VPN is in the way, and no relay helped.",
   },
   "dtls-timeout": {
     title: "The connection could not be encrypted",
@@ -120,5 +124,13 @@ export const CAUSES: Record<Cause, Explained> = {
   "network-changed": {
     title: "Your network changed",
     remedy: "A new connection is being made. Your sign-in goes on meanwhile.",
+  },
+  "computer-slept": {
+    title: "This computer slept",
+    remedy: "A new connection is being made. Your sign-in goes on, as long as its time is not over.",
+  },
+  "connection-silent": {
+    title: "Nothing came from the machine any more",
+    remedy: "A new connection is being made. If it stays so, a firewall on the way forgets the connection.",
   },
 };

@@ -1,10 +1,11 @@
-//! Which view is shown: no access, the dashboard, or a sign-in.
+//! Which view is shown: no access, the dashboard, the connection, or a sign-in.
 
 import { useEffect, useState } from "react";
 import { onSignedOut } from "../api/client";
 import { route } from "../app/route";
 import { current } from "../app/signin";
 import { useStore } from "../app/store";
+import { Connection } from "./Connection";
 import { Dashboard } from "./Dashboard";
 import { NoAccess } from "./NoAccess";
 import { SignInView } from "./SignInView";
@@ -15,6 +16,7 @@ export function App() {
   const [signedOut, setSignedOut] = useState(false);
   useEffect(() => onSignedOut(() => setSignedOut(true)), []);
   if (signedOut) return <NoAccess />;
+  if (at === "connection") return <Connection />;
   if (at !== "dashboard" && signIn) return <SignInView key={signIn.clickedAt} signIn={signIn} />;
   return <Dashboard />;
 }

@@ -1,23 +1,32 @@
 //! The line above the desktop: where the sign-in stands, and what can be done besides signing in.
 
 import type { SignInSnapshot } from "../app/signin";
+import { useStore } from "../app/store";
 import type { PhaseView } from "../session/phases";
+import { CAUSES } from "../session/reasons";
 import type { ViewerSnapshot } from "../viewer/viewer";
-import { BackIcon, FullScreenIcon, LinkIcon, StepsIcon } from "./icons";
+import type { Watcher } from "../viewer/whep";
+import { BackIcon, EyeIcon, FullScreenIcon, LinkIcon, StepsIcon } from "./icons";
 import { CopyButton, Monogram } from "./parts";
 import { Steps } from "./Steps";
-import { announcement, statusOf } from "./status";
+import { announcement, type Status, statusOf, watchingStatusOf } from "./status";
 
 interface BarProps {
   name: string;
   state: SignInSnapshot;
   viewer: ViewerSnapshot;
   phases: readonly PhaseView[];
+  /** The desktop without input, while it is shown so. */
+  watcher: Watcher | undefined;
+  /** Leaves the desktop to others; where that makes sense. */
+  onWatch: (() => void) | undefined;
+  onTakeOver: () => void;
   onBack: () => void;
   onCancel: () => void;
 }
 
-export function Bar({ name, state, viewer, phases, onBack, onCancel }: BarProps) {
+export function Bar(props: BarProps) {
+  const { name, state, viewer, phases, watcher, onWatch, onTakeOver, onBack, onCancel } = props;
   return (
     <header className="bar">
       <button
@@ -31,16 +40,32 @@ export function Bar({ name, state, viewer, phases, onBack, onCancel }: BarProps)
       </button>
       <Monogram name={name} />
       <h1 className="bar-name">{name}</h1>
-      <Connection viewer={viewer} />
+      {watcher ? <Watching watcher={watcher} /> : <Connection viewer={viewer} status={statusOf(viewer)} />}
       <p className="bar-phase" aria-live="polite">
-        {announcement(phases, viewer)}
+        {watcher ? "You see the desktop; mouse and keys are not sent" : announcement(phases, viewer)}
       </p>
+      {watcher && (
+        <button type="button" className="button primary" onClick={onTakeOver}>
+          Take over
+        </button>
+      )}
+      {onWatch && viewer.phase.at === "live" && (
+        <button
+          type="button"
+          className="button"
+          onClick={onWatch}
+          title="Only see the desktop here, and leave it to the window that had it."
+        >
+          <EyeIcon />
+          <span className="wide-only">View only</span>
+        </button>
+      )}
       <LinkMenu url={state.view?.loginUrl?.url} />
-      <StepsMenu phases={phases} />
+      <StepsMenu phases={phases} trouble={troubleOf(state, viewer)} />
       <button
         type="button"
         className="button"
-        disabled={viewer.phase.at !== "live"}
+        disabled={!watcher && viewer.phase.at !== "live"}
         onClick={() => void fullScreen()}
         title="Only the desktop. Leave it by holding Escape."
       >
@@ -59,8 +84,20 @@ export function Bar({ name, state, viewer, phases, onBack, onCancel }: BarProps)
   );
 }
 
-function Connection({ viewer }: { viewer: ViewerSnapshot }) {
-  const { tone, word } = statusOf(viewer);
+function Watching({ watcher }: { watcher: Watcher }) {
+  const viewer = useStore(watcher);
+  return <Connection viewer={viewer} status={watchingStatusOf(viewer)} />;
+}
+
+/** What the server says of the newest connection that has no picture, while this page has none to show instead. */
+function troubleOf({ view }: SignInSnapshot, { phase }: ViewerSnapshot): string | undefined {
+  if (!view?.trouble || phase.at === "live") return undefined;
+  const { title, remedy } = CAUSES[view.trouble];
+  return `${title}. ${remedy}`;
+}
+
+function Connection({ viewer, status }: { viewer: ViewerSnapshot; status: Status }) {
+  const { tone, word } = status;
   const latency =
     tone === "good" && viewer.latencyMs !== undefined ? `${Math.round(viewer.latencyMs)} ms` : "";
   return (
@@ -94,7 +131,7 @@ function LinkMenu({ url }: { url: string | undefined }) {
   );
 }
 
-function StepsMenu({ phases }: { phases: readonly PhaseView[] }) {
+function StepsMenu({ phases, trouble }: { phases: readonly PhaseView[]; trouble: string | undefined }) {
   return (
     <>
       <button type="button" className="button" popoverTarget="steps-menu">
@@ -104,6 +141,7 @@ function StepsMenu({ phases }: { phases: readonly PhaseView[] }) {
       <div id="steps-menu" popover="auto" className="menu">
         <h2>Steps</h2>
         <Steps phases={phases} />
+        {trouble && <p className="quiet steps-trouble">{trouble}</p>}
         <p className="quiet keys-hint">
           The desktop takes all keys. <kbd>Ctrl</kbd> <kbd>Alt</kbd> <kbd>Shift</kbd> together leave it.{" "}
           <kbd>Ctrl</kbd> <kbd>V</kbd> pastes what you copied on this computer, <kbd>Shift</kbd>{" "}

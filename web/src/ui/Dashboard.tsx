@@ -2,9 +2,9 @@
 
 import { useEffect } from "react";
 import { type Providers, providers, refresh } from "../app/providers";
+import { keepKnown } from "../app/relays";
 import { useStore } from "../app/store";
-import { nextTheme, type Theme, theme } from "../app/theme";
-import { DarkIcon, LightIcon, Mark, SystemIcon } from "./icons";
+import { Header } from "./Header";
 import { ProviderCard } from "./ProviderCard";
 import { FocusedHeading } from "./parts";
 
@@ -14,9 +14,14 @@ const REFRESH_MS = 5_000;
 export function Dashboard() {
   const list = useStore(providers);
   useFresh(list);
+  useEffect(() => {
+    const shown = new AbortController();
+    keepKnown(shown.signal);
+    return () => shown.abort();
+  }, []);
   return (
     <div className="page">
-      <Header name={list.state === "loaded" ? list.me?.user.name : undefined} />
+      <Header at="dashboard" name={list.state === "loaded" ? list.me?.user.name : undefined} />
       <main className="dashboard">
         <FocusedHeading>Connections</FocusedHeading>
         <p className="lead">
@@ -74,34 +79,4 @@ function Cards({ list }: { list: Providers }) {
         </ul>
       );
   }
-}
-
-function Header({ name }: { name: string | undefined }) {
-  return (
-    <header className="header">
-      <span className="brand">
-        <Mark />
-        Anteroom
-      </span>
-      <span className="header-end">
-        {name && <span className="quiet">{name}</span>}
-        <ThemeButton />
-      </span>
-    </header>
-  );
-}
-
-const THEMES: Record<Theme, { label: string; icon: () => React.JSX.Element }> = {
-  system: { label: "Colours: as the system", icon: SystemIcon },
-  light: { label: "Colours: light", icon: LightIcon },
-  dark: { label: "Colours: dark", icon: DarkIcon },
-};
-
-function ThemeButton() {
-  const { label, icon: Icon } = THEMES[useStore(theme)];
-  return (
-    <button type="button" className="button icon-only" aria-label={label} title={label} onClick={nextTheme}>
-      <Icon />
-    </button>
-  );
 }

@@ -7,10 +7,11 @@ import type { Viewer } from "../viewer/viewer";
 interface DesktopProps {
   viewer: Viewer;
   isLive: boolean;
-  pictured: boolean;
+  /** It was seen here, and no other page has it. */
+  isOurs: boolean;
 }
 
-export function Desktop({ viewer, isLive, pictured }: DesktopProps) {
+export function Desktop({ viewer, isLive, isOurs }: DesktopProps) {
   const surface = useRef<HTMLDivElement>(null);
   const keys = useRef<HTMLTextAreaElement>(null);
   const [tooLong, setTooLong] = useState(false);
@@ -38,8 +39,8 @@ export function Desktop({ viewer, isLive, pictured }: DesktopProps) {
   }, [viewer]);
   // With the first picture the person can type at once, without a click.
   useEffect(() => {
-    if (pictured) keys.current?.focus({ preventScroll: true });
-  }, [pictured]);
+    if (isOurs) keys.current?.focus({ preventScroll: true });
+  }, [isOurs]);
   useEffect(() => {
     if (!tooLong) return;
     const timer = setTimeout(() => setTooLong(false), 5000);
@@ -55,7 +56,7 @@ export function Desktop({ viewer, isLive, pictured }: DesktopProps) {
         autoComplete="off"
         autoCorrect="off"
         spellCheck={false}
-        tabIndex={pictured ? 0 : -1}
+        tabIndex={isOurs ? 0 : -1}
       />
       {tooLong && (
         <p className="toast" role="alert">

@@ -13,7 +13,8 @@ import { Desktop } from "./Desktop";
 import { Progress } from "./Progress";
 import { Confirm } from "./parts";
 import { Result } from "./Result";
-import { needsExplaining, Trouble } from "./Trouble";
+import { Elsewhere, needsExplaining, Trouble } from "./Trouble";
+import { Watched } from "./Watched";
 
 export function SignInView({ signIn }: { signIn: SignIn }) {
   const state = useStore(signIn.state);
@@ -44,6 +45,8 @@ interface RunningProps {
 function Running({ signIn, name, state, viewer }: RunningProps) {
   const [asking, setAsking] = useState(false);
   const phases = phasesOf(state.view);
+  const { watcher } = state;
+  const isOurs = viewer.pictured && !watcher && viewer.phase.at !== "elsewhere";
   return (
     <div
       className="sign-in"
@@ -51,25 +54,26 @@ function Running({ signIn, name, state, viewer }: RunningProps) {
       data-epoch={viewer.epoch}
       data-pictured={viewer.pictured}
       data-cause={viewer.cause}
+      data-view-only={watcher ? true : undefined}
     >
       <Bar
         name={name}
         state={state}
         viewer={viewer}
         phases={phases}
+        watcher={watcher}
+        onWatch={signIn.cameLater ? () => signIn.watch() : undefined}
+        onTakeOver={() => signIn.takeOver()}
         onBack={goToDashboard}
         onCancel={() => setAsking(true)}
       />
       <main className="stage" id="stage">
-        <Desktop viewer={signIn.viewer} isLive={viewer.phase.at === "live"} pictured={viewer.pictured} />
-        {!viewer.pictured && !needsExplaining(viewer) && (
-          <Progress name={name} phases={phases} clickedAt={state.view?.createdAt ?? signIn.clickedAt} />
+        <Desktop viewer={signIn.viewer} isLive={viewer.phase.at === "live"} isOurs={isOurs} />
+        {watcher ? (
+          <Watched watcher={watcher} isTaking={viewer.phase.at !== "elsewhere"} />
+        ) : (
+          <Over signIn={signIn} name={name} state={state} viewer={viewer} />
         )}
-        <Trouble
-          viewer={viewer}
-          onRetry={() => signIn.viewer.retryNow()}
-          onTakeOver={() => signIn.viewer.takeOver()}
-        />
       </main>
       {asking && (
         <Confirm
@@ -86,6 +90,21 @@ function Running({ signIn, name, state, viewer }: RunningProps) {
         </Confirm>
       )}
     </div>
+  );
+}
+
+/** What stands over the desktop: the way to the first picture, or what is the matter with the present one. */
+function Over({ signIn, name, state, viewer }: RunningProps) {
+  if (viewer.phase.at === "elsewhere")
+    return <Elsewhere onTakeOver={() => signIn.takeOver()} onWatch={() => signIn.watch()} />;
+  const clickedAt = state.view?.createdAt ?? signIn.clickedAt;
+  return (
+    <>
+      {!viewer.pictured && !needsExplaining(viewer) && (
+        <Progress name={name} phases={phasesOf(state.view)} clickedAt={clickedAt} />
+      )}
+      <Trouble viewer={viewer} onRetry={() => signIn.viewer.retryNow()} />
+    </>
   );
 }
 

@@ -1,40 +1,29 @@
 //! What is said over the desktop when its picture is lost: little at first, since the page helps itself; the cause and
-//! a remedy when it does not help.
+//! a remedy when it does not help. And that the desktop is somewhere else, where it is.
 
 import { CAUSES } from "../session/reasons";
+import type { Cause } from "../viewer/machine";
 import type { ViewerSnapshot } from "../viewer/viewer";
 
 /** After so many failures in a row a person should know what to look at. */
 const EXPLAIN_AFTER = 3;
 
+/** Causes that the connection's own page says more about. */
+const OF_THE_PATH = new Set<Cause>(["ice-timeout", "ice-failed", "dtls-timeout", "connection-silent"]);
+
 /** Whether the person has to know: then it stands in the place of the progress. */
 export function needsExplaining({ phase, cause, failures }: ViewerSnapshot): boolean {
-  if (phase.at === "elsewhere") return true;
-  if (phase.at === "live" || !cause) return false;
+  if (phase.at === "live" || !cause || cause === "no-picture-yet") return false;
   return failures >= EXPLAIN_AFTER || phase.at === "reposting";
 }
 
 interface TroubleProps {
   viewer: ViewerSnapshot;
   onRetry: () => void;
-  onTakeOver: () => void;
 }
 
-export function Trouble({ viewer, onRetry, onTakeOver }: TroubleProps) {
+export function Trouble({ viewer, onRetry }: TroubleProps) {
   const { phase, cause, pictured } = viewer;
-  if (phase.at === "elsewhere") {
-    return (
-      <section className="panel trouble" role="alert">
-        <h2>This desktop is shown elsewhere</h2>
-        <p>Another window or tab shows this sign-in now.</p>
-        <div className="actions">
-          <button type="button" className="button primary" onClick={onTakeOver}>
-            Show it here
-          </button>
-        </div>
-      </section>
-    );
-  }
   if (phase.at === "live" || !cause) return null;
   if (needsExplaining(viewer)) {
     const { title, remedy } = CAUSES[cause];
@@ -51,6 +40,11 @@ export function Trouble({ viewer, onRetry, onTakeOver }: TroubleProps) {
           >
             Try now
           </button>
+          {OF_THE_PATH.has(cause) && (
+            <a className="button" href="#/connection">
+              Check the connection
+            </a>
+          )}
         </div>
       </section>
     );
@@ -60,4 +54,22 @@ export function Trouble({ viewer, onRetry, onTakeOver }: TroubleProps) {
       {CAUSES[cause].title}. Connecting again…
     </p>
   ) : null;
+}
+
+/** Another page has the desktop. This one never takes it back by itself. */
+export function Elsewhere({ onTakeOver, onWatch }: { onTakeOver: () => void; onWatch: () => void }) {
+  return (
+    <section className="panel trouble" role="alert">
+      <h2>This desktop is shown elsewhere</h2>
+      <p>Another window or tab has it now, with its mouse and keys. Your sign-in goes on there.</p>
+      <div className="actions">
+        <button type="button" className="button primary" onClick={onTakeOver}>
+          Take back
+        </button>
+        <button type="button" className="button" onClick={onWatch}>
+          View only
+        </button>
+      </div>
+    </section>
+  );
 }

@@ -47,6 +47,13 @@ export const FullScreenIcon = () => (
   </Icon>
 );
 
+export const EyeIcon = () => (
+  <Icon>
+    <path d="M2.5 10S5.3 5 10 5s7.5 5 7.5 5-2.8 5-7.5 5-7.5-5-7.5-5z" />
+    <circle cx="10" cy="10" r="2.3" />
+  </Icon>
+);
+
 export const CheckIcon = () => (
   <Icon>
     <path d="m4.5 10.5 3.6 3.6 7.4-8" />

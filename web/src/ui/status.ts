@@ -35,8 +35,15 @@ export function statusOf(viewer: ViewerSnapshot): Status {
   }
 }
 
+/** The same for a desktop that is only seen. */
+export function watchingStatusOf(watcher: ViewerSnapshot): Status {
+  const status = statusOf(watcher);
+  return status.tone === "good" ? { tone: "good", word: "View only" } : status;
+}
+
 /** One sentence for the line above the desktop; screen readers hear each change of it. */
 export function announcement(phases: readonly PhaseView[], viewer: ViewerSnapshot): string {
+  if (viewer.phase.at === "elsewhere") return "Shown elsewhere";
   const troubled = viewer.cause !== undefined && viewer.phase.at !== "live";
   if (troubled && viewer.cause) return CAUSES[viewer.cause].title;
   return phases.find(({ state }) => state === "active")?.detail ?? "Done";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Problem } from "../api/types";
+import type { Doubt } from "./doubt";
 import * as limits from "./limits";
 import {
   type AttemptEvent,
@@ -37,26 +38,30 @@ function attempt(type: AttemptEvent["type"], number: number): Event {
         ? { type, cause: "disconnected" }
         : type === "refused"
           ? { type, problem }
-          : { type };
+          : type === "not-posted"
+            ? { type, cause: "controller-unreachable" }
+            : { type };
   return { type: "attempt", attempt: number, event };
 }
 
 const start: Event = { type: "start" };
 const late: Event = { type: "deadline" };
-const superseded: Event = { type: "superseded" };
+const epoch = (number: number): Event => ({ type: "epoch", epoch: number });
+const doubt = (what: Doubt): Event => ({ type: "doubt", doubt: what });
+const takeOver: Event = { type: "take-over" };
 const ANSWERED = [start, "offered", "posted", "answered"] as const;
 const LIVE = [...ANSWERED, "ice-connected", "dtls-connected", "frame"] as const;
 
 describe("the way to the picture", () => {
   it("posts only an offer that was made, and listens only for an epoch that is stored", () => {
     expect(run([start]).effects).toEqual([{ do: "open", attempt: 1 }]);
-    expect(run([start, "offered"]).effects.at(-1)).toEqual({ do: "post", attempt: 1 });
+    expect(run([start, "offered"]).effects.at(-1)).toEqual({ do: "post", attempt: 1, after: undefined });
     expect(run([start, "offered", "posted"]).effects.at(-1)).toEqual({ do: "listen", attempt: 1, epoch: 1 });
   });
 
   it("reports ICE, DTLS and the frame once each and in this order", () => {
     const { state, effects } = run([...LIVE, "frame", "ice-connected", "dtls-connected"]);
-    expect(state.phase).toEqual({ at: "live", epoch: 1, probing: false });
+    expect(state.phase).toEqual({ at: "live", epoch: 1, probing: undefined });
     expect(effects.filter((effect) => effect.do === "report").map((effect) => effect.state)).toEqual([
       "ice-connected",
       "dtls-connected",
@@ -144,7 +149,7 @@ describe("a lost connection", () => {
         state = run([late], state).state;
       } else pauses.push(0);
     }
-    expect(pauses).toEqual([0, 500, 1000, 2000, 4000, 8000, 8000, 8000]);
+    expect(pauses).toEqual([0, 500, 1000, 1500, 1500, 1500, 1500, 1500]);
   });
 
   it("forgets earlier failures only when a connection has held", () => {
@@ -183,13 +188,14 @@ describe("a lost connection", () => {
 
 describe("an unreachable controller", () => {
   it("gets the same offer of the same connection again", () => {
-    const { state, effects } = run([start, "offered", "post-unreachable", late]);
+    const { state, effects } = run([start, "offered", "not-posted", late]);
     expect(state.attempt).toBe(1);
     expect(state.phase).toEqual({ at: "posting", tries: 2 });
+    expect(deadline(state)).toBe(2 * limits.POST_MS);
     expect(effects).toEqual([
       { do: "open", attempt: 1 },
-      { do: "post", attempt: 1 },
-      { do: "post", attempt: 1 },
+      { do: "post", attempt: 1, after: undefined },
+      { do: "post", attempt: 1, after: undefined },
     ]);
   });
 
@@ -197,59 +203,173 @@ describe("an unreachable controller", () => {
     let { state } = run([start, "offered"]);
     const pauses: (number | undefined)[] = [];
     for (let round = 0; round < 6; round += 1) {
-      state = run(["post-unreachable"], state).state;
+      state = run(["not-posted"], state).state;
       pauses.push(deadline(state));
       state = run([late], state).state;
     }
-    expect(pauses).toEqual([500, 500, 1000, 2000, 4000, 8000]);
+    expect(pauses).toEqual([500, 500, 1000, 1500, 1500, 1500]);
+  });
+
+  it("may say when it wants to be asked again, within a bound", () => {
+    const later = (pauseMs: number) =>
+      deadline(
+        run([
+          start,
+          "offered",
+          { type: "attempt", attempt: 1, event: { type: "not-posted", cause: "no-picture-yet", pauseMs } },
+        ]).state,
+      );
+    expect([later(100), later(2_000), later(3_600_000)]).toEqual([500, 2_000, limits.MAX_RETRY_AFTER_MS]);
   });
 });
 
-describe("a change of the network", () => {
-  it("probes a live connection and keeps it when it answers", () => {
-    const { state, effects } = run([...LIVE, { type: "doubt" }]);
-    expect(effects.at(-1)).toEqual({ do: "probe", attempt: 1 });
-    expect(deadline(state)).toBe(limits.PROBE_MS);
-    expect(run(["pong"], state).state.phase).toEqual({ at: "live", epoch: 1, probing: false });
+describe("a doubt", () => {
+  const ALL: Doubt[] = [
+    "network-back",
+    "network-differs",
+    "computer-slept",
+    "page-shown",
+    "connection-silent",
+  ];
+
+  it("probes a live connection, whatever it is, and keeps it when the machine is heard", () => {
+    for (const what of ALL) {
+      const { state, effects } = run([...LIVE, doubt(what)]);
+      expect(effects.at(-1), what).toEqual({ do: "probe", attempt: 1 });
+      expect(deadline(state), what).toBe(limits.PROBE_MS);
+      expect(run(["heard"], state).state.phase).toEqual({ at: "live", epoch: 1, probing: undefined });
+    }
   });
 
-  it("makes a new epoch within a second when it does not", () => {
-    const { state } = run([...LIVE, { type: "doubt" }, late]);
-    expect(state.phase.at).toBe("offering");
-    expect(state.cause).toBe("network-changed");
-    expect(limits.PROBE_MS + limits.RETRY_MS[0]).toBeLessThanOrEqual(1000);
+  it("that proves right has its own name, and a new epoch is made at once", () => {
+    const table = [
+      ["network-back", "network-changed"],
+      ["network-differs", "network-changed"],
+      ["computer-slept", "computer-slept"],
+      ["page-shown", "connection-silent"],
+      ["connection-silent", "connection-silent"],
+    ] as const;
+    for (const [what, cause] of table) {
+      const { state, effects } = run([...LIVE, doubt(what), late]);
+      expect(state.cause, what).toBe(cause);
+      expect(effects.at(-1)).toEqual({ do: "open", attempt: 2 });
+    }
+    expect(limits.PROBE_MS + limits.RETRY_MS[0]).toBeLessThanOrEqual(1_000);
+  });
+
+  it("is one: a second one does not give the probe more time", () => {
+    const probing = run([...LIVE, doubt("page-shown")]).state;
+    expect(step(probing, doubt("network-back"))).toEqual({ state: probing, effects: [] });
   });
 
   it("ends a pause at once", () => {
-    const { state } = run([...ANSWERED, "failed", "failed", { type: "doubt" }]);
-    expect(state.phase.at).toBe("offering");
+    for (const what of ALL) {
+      expect(run([...ANSWERED, "failed", "failed", doubt(what)]).state.phase.at, what).toBe("offering");
+      expect(run([start, "offered", "not-posted", doubt(what)]).state.phase.at, what).toBe("posting");
+    }
+  });
+
+  it("that is certain begins anew what hangs in the old network, and counts as no failure", () => {
+    const before = [[start, "offered", "posted"], [...ANSWERED], [...ANSWERED, "ice-connected"]] as const;
+    for (const events of before) {
+      for (const what of ["network-back", "computer-slept"] as const) {
+        const { state, effects } = run([...events, doubt(what)]);
+        expect(state).toMatchObject({ phase: { at: "offering" }, attempt: 2, failures: 0 });
+        expect(effects.slice(-2)).toEqual([
+          { do: "close", attempt: 1 },
+          { do: "open", attempt: 2 },
+        ]);
+      }
+      for (const what of ["network-differs", "page-shown", "connection-silent"] as const) {
+        const { state } = run([...events]);
+        expect(step(state, doubt(what)), what).toEqual({ state, effects: [] });
+      }
+    }
+  });
+
+  it("that is certain sends an offer on its way again, the same one", () => {
+    const { state, effects } = run([start, "offered", doubt("network-back")]);
+    expect(state.attempt).toBe(1);
+    expect(effects.at(-1)).toEqual({ do: "post", attempt: 1, after: undefined });
   });
 });
 
 describe("another page of the same session", () => {
-  it("takes the picture only when this page's is lost", () => {
-    const flagged = run([...LIVE, superseded]).state;
-    expect(flagged.phase.at).toBe("live");
-    const lost = run(["failed"], flagged);
-    expect(lost.state.phase.at).toBe("elsewhere");
-    expect(lost.effects).toEqual([{ do: "close", attempt: 1 }]);
+  const posted = (number: number): Event => ({
+    type: "attempt",
+    attempt: number,
+    event: { type: "posted", epoch: number },
   });
 
-  it("ends the wait for an answer that can't come any more", () => {
-    expect(run([start, "offered", "posted", superseded]).state.phase.at).toBe("elsewhere");
-  });
-
-  it("does not frighten a page whose own epoch is on its way", () => {
-    for (const events of [[start], [start, "offered"], [start, "offered", "post-unreachable"]] as const) {
-      const before = run([...events]).state;
-      expect(step(before, superseded).state).toEqual(before);
+  it("has the desktop as soon as its epoch is known, and this page says so at once", () => {
+    for (const events of [[start, "offered", "posted"], [...ANSWERED], [...LIVE]] as const) {
+      const { state, effects } = run([...events, epoch(2)]);
+      expect(state.phase.at).toBe("elsewhere");
+      expect(effects.at(-1)).toEqual({ do: "close", attempt: 1 });
     }
   });
 
-  it("can be taken over again", () => {
-    const { state } = run([start, "offered", "posted", superseded, { type: "take-over" }]);
-    expect(state.phase.at).toBe("offering");
-    expect(state.superseded).toBe(false);
+  it("never fights: an offer says what this page knows, and a refusal leaves the desktop where it is", () => {
+    const lost = run([...LIVE, "failed", "offered"]);
+    expect(lost.effects.at(-1)).toEqual({ do: "post", attempt: 2, after: 1 });
+    const { state, effects } = run(["taken-over"], lost.state);
+    expect(state.phase.at).toBe("elsewhere");
+    expect(effects).toEqual([{ do: "close", attempt: 2 }]);
+    for (const event of [late, doubt("network-back"), { type: "retry-now" }, epoch(7), start] as const) {
+      expect(step(state, event).state.phase.at).toBe("elsewhere");
+    }
+  });
+
+  it("is not seen in this page's own epoch, whichever is heard first", () => {
+    expect(run([...LIVE, epoch(1)]).state.phase.at).toBe("live");
+    const heardFirst = run([start, "offered", epoch(1), "posted"]).state;
+    expect(heardFirst.phase).toEqual({ at: "answering", epoch: 1 });
+    const again = run([...LIVE, "failed", "offered", epoch(2), posted(2)]).state;
+    expect(again.phase).toEqual({ at: "answering", epoch: 2 });
+  });
+
+  it("is seen also when its epoch was heard of before this page's own was stored", () => {
+    expect(run([start, "offered", epoch(2), "posted"]).state.phase.at).toBe("elsewhere");
+  });
+
+  it("ends a pause and an offer that is being made: nothing is asked for any more", () => {
+    expect(run([...ANSWERED, "failed", "failed", epoch(5)]).state.phase.at).toBe("elsewhere");
+    expect(run([...LIVE, "failed", epoch(5)]).state.phase.at).toBe("elsewhere");
+  });
+
+  it("is no reason to stop for a page that was opened to take the desktop", () => {
+    const { state, effects } = run([epoch(4), start, epoch(4), "offered"]);
+    expect(state.phase.at).toBe("posting");
+    expect(effects.at(-1)).toEqual({ do: "post", attempt: 1, after: undefined });
+  });
+
+  it("gives the desktop back when the person says so, and only then an offer says nothing", () => {
+    const elsewhere = run([...LIVE, epoch(2)]).state;
+    const { state, effects } = run([takeOver, "offered"], elsewhere);
+    expect(effects.at(-1)).toEqual({ do: "post", attempt: 2, after: undefined });
+    const back = run([posted(2)], { ...state, newest: 2 }).state;
+    expect(back.own).toBe(2);
+    expect(run(["failed"], { ...back, failures: 0 }).effects.at(-1)).toEqual({ do: "open", attempt: 3 });
+  });
+
+  it("gets the desktop from a page that yields, before as after its first picture", () => {
+    for (const events of [[], [start], [...ANSWERED], [...LIVE]] as const) {
+      const yielded = run([...events, { type: "yield" }]).state;
+      expect(yielded.phase.at).toBe("elsewhere");
+      expect(run([takeOver], yielded).state.phase.at).toBe("offering");
+    }
+  });
+});
+
+describe("an offer on its way", () => {
+  it("is not given up for a failure, since its epoch may be stored and not yet heard of", () => {
+    for (const events of [
+      [start, "offered"],
+      [start, "offered", "not-posted"],
+    ] as const) {
+      const { state } = run([...events]);
+      expect(step(state, attempt("failed", 1))).toEqual({ state, effects: [] });
+    }
   });
 });
 
@@ -267,10 +387,11 @@ describe("the end", () => {
     const all: Event[] = [
       start,
       late,
-      superseded,
-      { type: "take-over" },
+      epoch(9),
+      takeOver,
+      { type: "yield" },
       { type: "retry-now" },
-      { type: "doubt" },
+      doubt("network-back"),
       ...ends,
       attempt("failed", 1),
     ];
@@ -287,26 +408,65 @@ describe("the end", () => {
 
 describe("whatever happens", () => {
   it("at most one connection is open, and each opened one is closed or current", () => {
-    const random = generator(20261122);
-    for (let round = 0; round < 2000; round += 1) {
-      let state: State = initial;
-      const open = new Set<number>();
-      for (let length = 0; length < 40; length += 1) {
-        const next = step(state, anyEvent(random, state.attempt));
-        state = next.state;
-        for (const effect of next.effects) {
-          if (effect.do === "open") open.add(effect.attempt);
-          if (effect.do === "close") open.delete(effect.attempt);
-        }
-        expect(open.size, `round ${round}`).toBeLessThanOrEqual(1);
-        if (open.size === 1) expect([...open]).toEqual([state.attempt]);
-        if (state.phase.at === "live") expect(open.size).toBe(1);
-        if (isOver(state) || state.phase.at === "waiting" || state.phase.at === "elsewhere")
-          expect(open.size).toBe(0);
+    const wrong = play((state, open) => {
+      if (open.size > 1 || (open.size === 1 && !open.has(state.attempt))) return "another is open";
+      if (state.phase.at === "live" && open.size !== 1) return "live without one";
+      const isClosed = isOver(state) || state.phase.at === "waiting" || state.phase.at === "elsewhere";
+      return isClosed && open.size > 0 ? "open for nobody" : undefined;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it("an offer that names no epoch follows the person's wish, and one that does names this page's newest", () => {
+    let isWished = true;
+    let own: number | undefined;
+    const wrong = play((_, __, event, effects) => {
+      if (event.type === "start" || event.type === "take-over") isWished = true;
+      for (const effect of effects) {
+        if (effect.do !== "post") continue;
+        if (effect.after === undefined && !isWished) return "it took the desktop by itself";
+        if (effect.after !== undefined && effect.after !== own)
+          return "it named an epoch that is not its own";
       }
-    }
+      for (const effect of effects) {
+        if (effect.do !== "listen") continue;
+        own = effect.epoch;
+        isWished = false;
+      }
+      return undefined;
+    });
+    expect(wrong).toEqual([]);
   });
 });
+
+type Check = (
+  state: State,
+  open: ReadonlySet<number>,
+  event: Event,
+  effects: readonly Effect[],
+) => string | undefined;
+
+/** Plays random events and gives what was wrong, with the round's number. */
+function play(check: Check): string[] {
+  const random = generator(20261122);
+  const wrong: string[] = [];
+  for (let round = 0; round < 2000; round += 1) {
+    let state: State = initial;
+    const open = new Set<number>();
+    for (let length = 0; length < 40; length += 1) {
+      const event = anyEvent(random, state.attempt);
+      const next = step(state, event);
+      state = next.state;
+      for (const effect of next.effects) {
+        if (effect.do === "open") open.add(effect.attempt);
+        if (effect.do === "close") open.delete(effect.attempt);
+      }
+      const found = check(state, open, event, next.effects);
+      if (found) wrong.push(`round ${round}: ${found}`);
+    }
+  }
+  return wrong;
+}
 
 /** A small generator (mulberry32), so that a failing round can be run again from its seed. */
 function generator(seed: number): () => number {
@@ -323,21 +483,24 @@ function anyEvent(random: () => number, current: number): Event {
   const kinds: AttemptEvent["type"][] = [
     "offered",
     "posted",
-    "post-unreachable",
+    "not-posted",
     "answered",
     "ice-connected",
     "dtls-connected",
     "frame",
-    "pong",
+    "heard",
+    "taken-over",
     "failed",
   ];
   const others: Event[] = [
     start,
     late,
-    superseded,
-    { type: "take-over" },
+    epoch(Math.floor(random() * 5)),
+    takeOver,
+    { type: "yield" },
     { type: "retry-now" },
-    { type: "doubt" },
+    doubt("network-back"),
+    doubt("page-shown"),
   ];
   const rare: Event[] = [{ type: "session-ended" }, { type: "stop" }, attempt("refused", current)];
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;

@@ -10,19 +10,25 @@
 //!                   └────────── a failure or a deadline in any of these ───┘
 //!
 //!  any ─session-ended─► ended      any ─stop─► stopped      any ─refused─► refused
-//!  any but live ─superseded─► elsewhere ─take-over─► offering (live: once its picture is lost)
+//!  any ─superseded, taken-over, yield─► elsewhere ─take-over─► offering
 //! ```
 //!
-//! Missing on purpose: a second answer in one attempt, an attempt that is used again, and a way out of `ended`,
-//! `refused` and `stopped`.
+//! One page has the desktop at a time, and two never fight for it: each offer says the newest epoch that this page made
+//! (`after`), the controller refuses it when another page has made a newer one, and then only the person's wish brings
+//! the desktop back. A live picture goes at once too: two people, or one with two windows, must not type into it both.
+//!
+//! Missing on purpose: a second answer in one attempt, an attempt that is used again, a way from `elsewhere` without the
+//! person, and a way out of `ended`, `refused` and `stopped`.
 
 import type { ConnectionState, Problem } from "../api/types";
+import { DOUBTS, type Doubt } from "./doubt";
 import * as limits from "./limits";
 
 /** Why an attempt gave no picture. */
 export type Cause =
   | "offer-not-made"
   | "controller-unreachable"
+  | "no-picture-yet"
   | "answer-late"
   | "answer-not-taken"
   | "ice-timeout"
@@ -31,18 +37,20 @@ export type Cause =
   | "dtls-failed"
   | "frame-timeout"
   | "disconnected"
-  | "network-changed";
+  | "network-changed"
+  | "computer-slept"
+  | "connection-silent";
 
 export type Phase =
   | { at: "idle" }
   | { at: "offering" }
   | { at: "posting"; tries: number }
-  | { at: "reposting"; tries: number }
+  | { at: "reposting"; tries: number; pauseMs: number }
   | { at: "answering"; epoch: number }
   | { at: "connecting"; epoch: number }
   | { at: "securing"; epoch: number }
   | { at: "seeing"; epoch: number }
-  | { at: "live"; epoch: number; probing: boolean }
+  | { at: "live"; epoch: number; probing: Cause | undefined }
   | { at: "waiting" }
   | { at: "elsewhere" }
   | { at: "refused"; problem: Problem }
@@ -57,20 +65,26 @@ export interface State {
   readonly failures: number;
   /** Why the last attempt failed. */
   readonly cause: Cause | undefined;
-  /** Another page has made a newer epoch. */
-  readonly superseded: boolean;
+  /** The newest epoch that this page made; none while it is to take the desktop from whoever has it. */
+  readonly own: number | undefined;
+  /** The newest epoch of the session, whoever made it. */
+  readonly newest: number;
 }
 
 /** What one attempt's connection and calls report. */
 export type AttemptEvent =
   | { type: "offered" }
   | { type: "posted"; epoch: number }
-  | { type: "post-unreachable" }
+  /** The offer was not taken, and the same one may be in a moment: after `pauseMs` at least. */
+  | { type: "not-posted"; cause: Cause; pauseMs?: number }
   | { type: "answered" }
   | { type: "ice-connected" }
   | { type: "dtls-connected" }
   | { type: "frame" }
-  | { type: "pong" }
+  /** The machine was heard, by an answer or a frame. */
+  | { type: "heard" }
+  /** Another page has a newer epoch. */
+  | { type: "taken-over" }
   | { type: "failed"; cause: Cause }
   | { type: "refused"; problem: Problem };
 
@@ -79,18 +93,20 @@ export type Event =
   | { type: "attempt"; attempt: number; event: AttemptEvent }
   /** The wait that `deadline` names for the present phase is over. */
   | { type: "deadline" }
-  /** The session has a newer epoch than this page's. */
-  | { type: "superseded" }
+  /** The session has this epoch now. It may be this page's own. */
+  | { type: "epoch"; epoch: number }
+  /** The person wants the desktop here, wherever it is shown. */
   | { type: "take-over" }
+  /** The person leaves the desktop to another page. */
+  | { type: "yield" }
   | { type: "retry-now" }
-  /** The network may have changed: it came back, or the computer slept. */
-  | { type: "doubt" }
+  | { type: "doubt"; doubt: Doubt }
   | { type: "session-ended" }
   | { type: "stop" };
 
 export type Effect =
   | { do: "open"; attempt: number }
-  | { do: "post"; attempt: number }
+  | { do: "post"; attempt: number; after: number | undefined }
   | { do: "listen"; attempt: number; epoch: number }
   | { do: "report"; epoch: number; state: ConnectionState }
   | { do: "probe"; attempt: number }
@@ -106,7 +122,8 @@ export const initial: State = {
   attempt: 0,
   failures: 0,
   cause: undefined,
-  superseded: false,
+  own: undefined,
+  newest: 0,
 };
 
 /** How long the present phase may last; its end is a `deadline` event. */
@@ -115,9 +132,9 @@ export function deadline(state: State): number | undefined {
     case "offering":
       return limits.OFFER_MS;
     case "posting":
-      return limits.POST_MS;
+      return Math.min(limits.POST_MS * state.phase.tries, limits.POST_MAX_MS);
     case "reposting":
-      return pause(Math.max(state.phase.tries, 2));
+      return state.phase.pauseMs;
     case "answering":
       return limits.ANSWER_MS;
     case "connecting":
@@ -150,16 +167,18 @@ export function step(state: State, event: Event): Step {
       return event.attempt === state.attempt ? attemptStep(state, event.event) : stay(state);
     case "deadline":
       return deadlineStep(state);
-    case "superseded":
-      return supersededStep(state);
+    case "epoch":
+      return epochStep({ ...state, newest: Math.max(state.newest, event.epoch) });
     case "take-over":
-      return state.phase.at === "elsewhere"
-        ? open({ ...state, superseded: false, failures: 0 })
+      return state.phase.at === "elsewhere" || state.phase.at === "idle"
+        ? open({ ...state, own: undefined, failures: 0 })
         : stay(state);
+    case "yield":
+      return state.phase.at === "elsewhere" ? stay(state) : elsewhere(state);
     case "retry-now":
       return retryNow(state);
     case "doubt":
-      return doubt(state);
+      return doubtStep(state, event.doubt);
     case "session-ended":
       return finish(state, { at: "ended" });
     case "stop":
@@ -179,16 +198,9 @@ function attemptStep(state: State, event: AttemptEvent): Step {
     case "offered":
       return phase.at === "offering" ? post(state, 1) : stay(state);
     case "posted":
-      if (phase.at !== "posting") return stay(state);
-      return to(state, { at: "answering", epoch: event.epoch }, [
-        { do: "listen", attempt: state.attempt, epoch: event.epoch },
-      ]);
-    case "post-unreachable":
-      if (phase.at !== "posting") return stay(state);
-      return {
-        state: { ...state, phase: { at: "reposting", tries: phase.tries }, cause: "controller-unreachable" },
-        effects: [],
-      };
+      return phase.at === "posting" ? posted(state, event.epoch) : stay(state);
+    case "not-posted":
+      return phase.at === "posting" ? notPosted(state, phase.tries, event.cause, event.pauseMs) : stay(state);
     case "answered":
       return phase.at === "answering" ? to(state, { at: "connecting", epoch: phase.epoch }) : stay(state);
     case "ice-connected":
@@ -197,13 +209,29 @@ function attemptStep(state: State, event: AttemptEvent): Step {
       return rise(state, "seeing");
     case "frame":
       return rise(state, "live");
-    case "pong":
-      return phase.at === "live" && phase.probing ? to(state, { ...phase, probing: false }) : stay(state);
+    case "heard":
+      return phase.at === "live" && phase.probing ? to(state, { ...phase, probing: undefined }) : stay(state);
+    case "taken-over":
+      return hasAttempt(phase) ? elsewhere(state) : stay(state);
     case "failed":
+      // While the offer is on its way nothing can fail that the answer's absence would not tell; a new attempt could
+      // take this one's epoch, stored but not heard of, for another page's.
+      if (phase.at === "posting" || phase.at === "reposting") return stay(state);
       return hasAttempt(phase) ? fail(state, event.cause) : stay(state);
     case "refused":
       return hasAttempt(phase) ? finish(state, { at: "refused", problem: event.problem }) : stay(state);
   }
+}
+
+function posted(before: State, epoch: number): Step {
+  const state = { ...before, own: epoch, newest: Math.max(before.newest, epoch) };
+  if (state.newest > epoch) return elsewhere(state);
+  return to(state, { at: "answering", epoch }, [{ do: "listen", attempt: state.attempt, epoch }]);
+}
+
+function notPosted(state: State, tries: number, cause: Cause, atLeastMs = 0): Step {
+  const pauseMs = Math.max(pause(Math.max(tries, 2)), Math.min(atLeastMs, limits.MAX_RETRY_AFTER_MS));
+  return to({ ...state, cause }, { at: "reposting", tries, pauseMs });
 }
 
 const HEIGHT = { connecting: 0, securing: 1, seeing: 2, live: 3 } as const;
@@ -218,7 +246,7 @@ function rise(state: State, at: "securing" | "seeing" | "live"): Step {
     case "seeing": {
       if (HEIGHT[at] <= HEIGHT[phase.at]) return stay(state);
       const { epoch } = phase;
-      const next: Phase = at === "live" ? { at, epoch, probing: false } : { at, epoch };
+      const next: Phase = at === "live" ? { at, epoch, probing: undefined } : { at, epoch };
       const cause = at === "live" ? undefined : state.cause;
       return {
         state: { ...state, phase: next, cause },
@@ -246,10 +274,7 @@ function deadlineStep(state: State): Step {
     case "offering":
       return fail(state, "offer-not-made");
     case "posting":
-      return {
-        state: { ...state, phase: { at: "reposting", tries: phase.tries }, cause: "controller-unreachable" },
-        effects: [],
-      };
+      return notPosted(state, phase.tries, "controller-unreachable");
     case "reposting":
       return post(state, phase.tries + 1);
     case "answering":
@@ -261,7 +286,7 @@ function deadlineStep(state: State): Step {
     case "seeing":
       return fail(state, "frame-timeout");
     case "live":
-      return phase.probing ? fail(state, "network-changed") : to({ ...state, failures: 0 }, phase);
+      return phase.probing ? fail(state, phase.probing) : to({ ...state, failures: 0 }, phase);
     case "waiting":
       return open(state);
     case "idle":
@@ -273,16 +298,27 @@ function deadlineStep(state: State): Step {
   }
 }
 
-function supersededStep(state: State): Step {
-  const { phase } = state;
-  // Before its own epoch is known, the newer one may be its own.
-  if (phase.at === "idle" || phase.at === "offering" || phase.at === "posting" || phase.at === "reposting") {
-    return stay(state);
+function epochStep(state: State): Step {
+  const { phase, own, newest } = state;
+  switch (phase.at) {
+    // Its own epoch is on its way, and this may be it: what the controller says to the offer decides.
+    case "posting":
+    case "reposting":
+    case "idle":
+    case "elsewhere":
+    case "refused":
+    case "ended":
+    case "stopped":
+      return stay(state);
+    case "offering":
+    case "answering":
+    case "connecting":
+    case "securing":
+    case "seeing":
+    case "live":
+    case "waiting":
+      return own !== undefined && newest > own ? elsewhere(state) : stay(state);
   }
-  if (phase.at === "elsewhere") return stay(state);
-  // The guest serves the older connection on as long as it lives: no reason to take the picture away.
-  if (phase.at === "live") return { state: { ...state, superseded: true }, effects: [] };
-  return elsewhere(state);
 }
 
 function retryNow(state: State): Step {
@@ -291,20 +327,44 @@ function retryNow(state: State): Step {
   return stay(state);
 }
 
-function doubt(state: State): Step {
+function doubtStep(state: State, doubt: Doubt): Step {
   const { phase } = state;
-  if (phase.at !== "live") return retryNow(state);
-  if (phase.probing) return stay(state);
-  return to(state, { ...phase, probing: true }, [{ do: "probe", attempt: state.attempt }]);
+  const { cause, wasAway } = DOUBTS[doubt];
+  switch (phase.at) {
+    case "live":
+      if (phase.probing) return stay(state);
+      return to(state, { ...phase, probing: cause }, [{ do: "probe", attempt: state.attempt }]);
+    case "waiting":
+    case "reposting":
+      return retryNow(state);
+    case "posting":
+      return wasAway ? post(state, phase.tries) : stay(state);
+    case "answering":
+    case "connecting":
+    case "securing":
+    case "seeing":
+      return wasAway ? renew({ ...state, cause }) : stay(state);
+    case "idle":
+    case "offering":
+    case "elsewhere":
+    case "refused":
+    case "ended":
+    case "stopped":
+      return stay(state);
+  }
 }
 
 function fail(state: State, cause: Cause): Step {
-  if (state.superseded) return elsewhere({ ...state, cause });
   const failed: State = { ...state, cause, failures: state.failures + 1, phase: { at: "waiting" } };
-  const close: Effect = { do: "close", attempt: state.attempt };
-  if (pause(failed.failures) > 0) return { state: failed, effects: [close] };
-  const next = open(failed);
-  return { state: next.state, effects: [close, ...next.effects] };
+  if (pause(failed.failures) > 0)
+    return { state: failed, effects: [{ do: "close", attempt: state.attempt }] };
+  return renew(failed);
+}
+
+/** The next attempt, in the place of the present one. */
+function renew(state: State): Step {
+  const next = open(state);
+  return { state: next.state, effects: [{ do: "close", attempt: state.attempt }, ...next.effects] };
 }
 
 /** An attempt is never used again: a new one has a new number, connection and epoch. */
@@ -314,11 +374,11 @@ function open(state: State): Step {
 }
 
 function post(state: State, tries: number): Step {
-  return to(state, { at: "posting", tries }, [{ do: "post", attempt: state.attempt }]);
+  return to(state, { at: "posting", tries }, [{ do: "post", attempt: state.attempt, after: state.own }]);
 }
 
 function elsewhere(state: State): Step {
-  return to({ ...state, superseded: true }, { at: "elsewhere" }, [{ do: "close", attempt: state.attempt }]);
+  return to({ ...state, cause: undefined }, { at: "elsewhere" }, [{ do: "close", attempt: state.attempt }]);
 }
 
 function finish(state: State, phase: Phase): Step {

@@ -14,28 +14,35 @@ export interface PeerEvents {
   message(message: FromGuest): void;
 }
 
+const CONFIGURATION: RTCConfiguration = { bundlePolicy: "max-bundle" };
+
 export class Peer {
-  readonly #connection: RTCPeerConnection;
+  readonly #connection = new RTCPeerConnection(CONFIGURATION);
   readonly #events: PeerEvents;
   readonly #receiver: RTCRtpReceiver;
-  readonly channels: Channels;
+  /** None in a connection that only shows. */
+  readonly channels: Channels | undefined;
   #closed = false;
 
-  constructor(events: PeerEvents) {
+  constructor(events: PeerEvents, { input }: { input: boolean }) {
     this.#events = events;
-    this.#connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.#receiver = this.#connection.addTransceiver("video", { direction: "recvonly" }).receiver;
-    this.channels = new Channels(
-      this.#connection,
-      (message) => events.message(message),
-      () => this.#report({ type: "failed", cause: "disconnected" }),
-    );
+    if (input) {
+      this.channels = new Channels(
+        this.#connection,
+        (message) => events.message(message),
+        () => this.#report({ type: "failed", cause: "disconnected" }),
+      );
+    }
     this.#watch();
   }
 
-  /** Makes the offer that this connection, and no other, can be answered with. */
-  async offer(): Promise<string> {
-    await this.#connection.setLocalDescription(await this.#connection.createOffer());
+  /** Makes the offer that this connection, and no other, can be answered with. It has the relays' candidates if they
+   * are known by the time that the description is made. */
+  async offer(relays: Promise<RTCIceServer[]>): Promise<string> {
+    const [made, iceServers] = await Promise.all([this.#connection.createOffer(), relays]);
+    this.#use(iceServers);
+    await this.#connection.setLocalDescription(made);
     const sdp = this.#connection.localDescription?.sdp;
     if (!sdp) throw new Error("the browser made an offer without a description");
     return sdp;
@@ -44,6 +51,11 @@ export class Peer {
   async answer(sdp: string): Promise<void> {
     await this.#connection.setRemoteDescription({ type: "answer", sdp });
     preferTheNewestFrame(this.#receiver);
+    // A machine that says goodbye is gone at once; ICE would find out seconds later.
+    const { transport } = this.#receiver;
+    transport?.addEventListener("statechange", () => {
+      if (transport.state === "closed") this.#report({ type: "failed", cause: "disconnected" });
+    });
   }
 
   /** Takes a candidate of the guest. One that the browser can't use costs only itself. */
@@ -61,9 +73,28 @@ export class Peer {
     return 0;
   }
 
+  /** A number that grows with whatever comes from the other side: pictures, messages, answers to ICE's checks. */
+  async received(): Promise<number> {
+    let sum = 0;
+    for (const stats of (await this.#connection.getStats()).values()) {
+      if (stats.type === "candidate-pair") sum += (stats.bytesReceived ?? 0) + (stats.responsesReceived ?? 0);
+    }
+    return sum;
+  }
+
   close(): void {
     this.#closed = true;
     this.#connection.close();
+  }
+
+  /** Relays that this browser does not take are none: a connection without them is better than no connection. */
+  #use(iceServers: RTCIceServer[]): void {
+    if (iceServers.length === 0) return;
+    try {
+      this.#connection.setConfiguration({ ...CONFIGURATION, iceServers });
+    } catch {
+      return;
+    }
   }
 
   #report(event: AttemptEvent): void {

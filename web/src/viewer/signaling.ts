@@ -2,8 +2,8 @@
 //! controller's long poll, never a pause of ours, except when the controller can't be reached.
 
 import { api, CALL_MS, type Outcome, outcome, POLL_SLACK_MS, within } from "../api/client";
-import type { Candidate, ConnectionState, LoggedCandidate, Problem } from "../api/types";
-import { MAX_CANDIDATES_PER_REQUEST, POLL_WAIT_S, POST_MS } from "./limits";
+import type { Candidate, ConnectionState, IceServers, LoggedCandidate, Problem } from "../api/types";
+import { MAX_CANDIDATES_PER_REQUEST, POLL_WAIT_S, POST_MAX_MS } from "./limits";
 
 /** What a viewer sends when it offers. */
 export interface Offered {
@@ -23,23 +23,34 @@ const POLL_MS = POLL_WAIT_S * 1000 + POLL_SLACK_MS;
 const PAUSE_MS = 1_000;
 
 /** The click: the offer goes with it, so that no machine is ever made for a page that can't show it. */
-export async function startSession(provider: string, key: string, offered: Offered, signal: AbortSignal) {
+export async function startSession(
+  { provider, key, ticket }: { provider: string; key: string; ticket: string | undefined },
+  offered: Offered,
+  signal: AbortSignal,
+) {
+  // The ticket makes the relays that this offer was made with good for its session.
+  const relayTicket = ticket ? { relayTicket: ticket } : {};
   return outcome(
     api.POST("/api/vm/auth", {
       params: { header: { "Idempotency-Key": key } },
-      body: { provider, webrtcOffer: withCandidates(offered) },
-      signal: within(POST_MS, signal),
+      body: { provider, webrtcOffer: withCandidates(offered), ...relayTicket },
+      signal: within(POST_MAX_MS, signal),
     }),
   );
 }
 
-/** A new connection of a session that exists: a new epoch. */
-export async function offerAgain(id: string, offered: Offered, signal: AbortSignal) {
+/** A new connection of a session that exists: a new epoch. With `after` only if nobody has made a newer one. */
+export async function offerAgain(
+  id: string,
+  after: number | undefined,
+  offered: Offered,
+  signal: AbortSignal,
+) {
   return outcome(
     api.POST("/api/webrtc/session/{id}/offer", {
       params: { path: { id } },
-      body: withCandidates(offered),
-      signal: within(POST_MS, signal),
+      body: { ...withCandidates(offered), ...(after === undefined ? {} : { after }) },
+      signal: within(POST_MAX_MS, signal),
     }),
   );
 }
@@ -49,6 +60,18 @@ function withCandidates({ sdp, candidates }: Offered) {
     offer: { type: "offer" as const, sdp },
     candidates: candidates.slice(0, MAX_CANDIDATES_PER_REQUEST),
   };
+}
+
+/** Whether a refused offer means that another page has the desktop: by what the offer said that it knows, or because it
+ * was stored unheard and is superseded already. */
+export function isTakenOver({ type }: Problem): boolean {
+  return type === "/problems/taken-over" || type === "/problems/stale-epoch";
+}
+
+/** Relays for a session, or without one, for the click that will make it. */
+export async function askRelays(sessionId: string | undefined): Promise<Outcome<IceServers>> {
+  const query = sessionId ? { session: sessionId } : {};
+  return outcome(api.GET("/api/webrtc/ice-servers", { params: { query }, signal: within(CALL_MS) }));
 }
 
 /** Waits for the epoch's answer until there is one, there can be none, or `signal`. */
@@ -141,7 +164,8 @@ export async function report(
   await untilReached(send, signal);
 }
 
-async function untilReached<T>(send: () => Promise<Outcome<T>>, signal: AbortSignal): Promise<void> {
+/** Makes a call until the controller has heard it, or `signal`. */
+export async function untilReached<T>(send: () => Promise<Outcome<T>>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     if ((await send()).kind !== "unreachable") return;
     await pause(signal);

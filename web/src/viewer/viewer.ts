@@ -2,22 +2,15 @@
 //! `machine.ts` decides and feeds back what happens. It lives outside the components and knows none of them.
 
 import type { Outcome } from "../api/client";
-import type { Candidate, ConnectionState } from "../api/types";
-import * as limits from "./limits";
-import {
-  type AttemptEvent,
-  deadline,
-  type Effect,
-  type Event,
-  initial,
-  isOver,
-  type Phase,
-  type State,
-  step,
-} from "./machine";
+import type { Candidate, ConnectionState, IceServers } from "../api/types";
+import { Driver } from "./driver";
+import { Heartbeat } from "./heartbeat";
+import { type AttemptEvent, type Effect, isOver, type Phase, type State } from "./machine";
 import type { FromGuest, Input } from "./messages";
+import { listenForDoubts } from "./network";
 import { Peer } from "./peer";
 import { Picture } from "./picture";
+import { Relays, toRtc } from "./relays";
 import * as signaling from "./signaling";
 
 /** What a view may know. A new object whenever something in it changed. */
@@ -35,6 +28,8 @@ export interface ViewerSnapshot {
 export interface ViewerOptions {
   /** What to sign in to, when there is no session yet. */
   provider: string;
+  /** What is known of relays at the click, when there is no session yet. */
+  relays?: IceServers | undefined;
   /** The session, when it exists: its epochs go on. */
   sessionId?: string;
   /** The session is known: the first offer was stored with it. */
@@ -46,6 +41,7 @@ interface Attempt {
   readonly number: number;
   readonly peer: Peer;
   readonly abort: AbortController;
+  heartbeat: Heartbeat | undefined;
   sdp: string;
   epoch: number | undefined;
   /** Candidates that wait for the epoch's number, or for those before them. */
@@ -61,69 +57,79 @@ export class Viewer {
   readonly #key = randomKey();
   readonly #listeners = new Set<() => void>();
   readonly #life = new AbortController();
-  #state: State = initial;
+  readonly #driver = new Driver({
+    carryOut: (effect) => this.#carryOut(effect),
+    changed: () => this.#publish({}),
+    over: () => this.#end(),
+  });
   #sessionId: string | undefined;
+  #relays: Relays | undefined;
   #attempt: Attempt | undefined;
-  #lastEpoch: number | undefined;
   #posting: AbortController | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #pinger: ReturnType<typeof setInterval> | undefined;
-  #pings = new Map<number, number>();
-  #lastPing = 0;
   #snapshot: ViewerSnapshot;
 
   constructor(options: ViewerOptions) {
     this.#options = options;
-    this.#sessionId = options.sessionId;
-    this.#snapshot = { ...facts(initial), pictured: false, desktop: undefined, latencyMs: undefined };
-    const doubt = () => this.#handle({ type: "doubt" });
-    const visible = () => document.visibilityState === "visible" && doubt();
+    if (options.sessionId) this.#name(options.sessionId);
+    this.#snapshot = {
+      ...facts(this.#driver.state),
+      pictured: false,
+      desktop: undefined,
+      latencyMs: undefined,
+    };
     const { signal } = this.#life;
-    globalThis.addEventListener("online", doubt, { signal });
-    globalThis.addEventListener("pageshow", doubt, { signal });
-    document.addEventListener("visibilitychange", visible, { signal });
+    listenForDoubts((doubt) => this.#driver.handle({ type: "doubt", doubt }), signal);
     // So that the guest knows at once, instead of by ICE's consent seconds later.
     globalThis.addEventListener("pagehide", () => this.#attempt?.peer.close(), { signal });
   }
 
   start(): void {
     performance.mark("anteroom:start");
-    this.#handle({ type: "start" });
+    this.#driver.handle({ type: "start" });
   }
 
   /** What the session's stream says that concerns the connection. */
   sessionSays(news: { epoch: number; ended: boolean }): void {
-    if (news.ended) this.#handle({ type: "session-ended" });
-    else if (this.#lastEpoch !== undefined && news.epoch > this.#lastEpoch)
-      this.#handle({ type: "superseded" });
+    this.#driver.handle(news.ended ? { type: "session-ended" } : { type: "epoch", epoch: news.epoch });
   }
 
   takeOver(): void {
-    this.#handle({ type: "take-over" });
+    this.#driver.handle({ type: "take-over" });
+  }
+
+  /** Leaves the desktop to other pages. */
+  yield(): void {
+    this.#driver.handle({ type: "yield" });
   }
 
   retryNow(): void {
-    this.#handle({ type: "retry-now" });
+    this.#driver.handle({ type: "retry-now" });
   }
 
   stop(): void {
-    this.#handle({ type: "stop" });
+    this.#driver.handle({ type: "stop" });
+  }
+
+  /** Relays for the session's connections, once it has a name. */
+  get relays(): Relays | undefined {
+    return this.#relays;
   }
 
   /** Whether the desktop takes the keys. While a person has to help, they are the page's. */
   get takesKeys(): boolean {
-    const { at } = this.#state.phase;
-    return at !== "waiting" && at !== "reposting" && at !== "elsewhere" && !isOver(this.#state);
+    const { state } = this.#driver;
+    const { at } = state.phase;
+    return at !== "waiting" && at !== "reposting" && at !== "elsewhere" && at !== "idle" && !isOver(state);
   }
 
   /** Sends an input event; without a live connection it is dropped. */
   send(message: Input): boolean {
-    return this.#state.phase.at === "live" && this.#attempt?.peer.channels.send(message) === true;
+    return this.#isLive && this.#attempt?.peer.channels?.send(message) === true;
   }
 
   /** Sends a pointer position; says no when it could not be sent now. */
   move(x: number, y: number): boolean {
-    return this.#state.phase.at === "live" && this.#attempt?.peer.channels.move(x, y) === true;
+    return this.#isLive && this.#attempt?.peer.channels?.move(x, y) === true;
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -133,20 +139,8 @@ export class Viewer {
 
   snapshot = (): ViewerSnapshot => this.#snapshot;
 
-  #handle(event: Event): void {
-    const before = this.#state;
-    const { state, effects } = step(before, event);
-    this.#state = state;
-    if (state.phase !== before.phase || deadline(state) !== deadline(before)) this.#arm();
-    for (const effect of effects) this.#carryOut(effect);
-    if (isOver(state)) this.#end();
-    this.#publish({});
-  }
-
-  #arm(): void {
-    clearTimeout(this.#timer);
-    const ms = deadline(this.#state);
-    this.#timer = ms === undefined ? undefined : setTimeout(() => this.#handle({ type: "deadline" }), ms);
+  get #isLive(): boolean {
+    return this.#driver.state.phase.at === "live";
   }
 
   #carryOut(effect: Effect): void {
@@ -154,89 +148,112 @@ export class Viewer {
       case "open":
         return this.#open(effect.attempt);
       case "post":
-        return void this.#post(effect.attempt);
+        return void this.#post(effect.attempt, effect.after);
       case "listen":
         return void this.#listen(effect.attempt, effect.epoch);
       case "report":
         return this.#report(effect.epoch, effect.state);
       case "probe":
-        return this.#ping();
+        return this.#probe(effect.attempt);
       case "close":
         return this.#close(effect.attempt);
     }
   }
 
+  #tell(attempt: number, event: AttemptEvent): void {
+    this.#driver.handle({ type: "attempt", attempt, event });
+  }
+
   #open(number: number): void {
     const abort = new AbortController();
-    const tell = (event: AttemptEvent) => this.#handle({ type: "attempt", attempt: number, event });
+    const tell = (event: AttemptEvent) => this.#tell(number, event);
     try {
-      const peer = new Peer({
-        event: tell,
-        candidate: (candidate) => this.#queue(number, candidate),
-        stream: (stream) =>
-          this.picture.show(
-            stream,
-            () => peer.framesDecoded(),
-            () => tell({ type: "frame" }),
-            abort.signal,
-          ),
-        message: (message) => this.#hear(number, message),
-      });
-      const attempt: Attempt = {
+      const peer: Peer = new Peer(
+        {
+          event: tell,
+          candidate: (candidate) => this.#queue(number, candidate),
+          stream: (stream) =>
+            this.picture.show(
+              stream,
+              () => peer.framesDecoded(),
+              () => tell({ type: "frame" }),
+              abort.signal,
+            ),
+          message: (message) => this.#hear(number, message),
+        },
+        { input: true },
+      );
+      this.#attempt = {
         number,
         peer,
         abort,
+        heartbeat: undefined,
         sdp: "",
         epoch: undefined,
         outbox: [],
         sending: false,
         reports: Promise.resolve(),
       };
-      this.#attempt = attempt;
-      peer.offer().then(
-        (sdp) => {
-          attempt.sdp = sdp;
-          tell({ type: "offered" });
-        },
-        () => tell({ type: "failed", cause: "offer-not-made" }),
-      );
+      void this.#offer(this.#attempt);
     } catch {
       // A browser without WebRTC, or one that was told to have none.
       queueMicrotask(() => tell({ type: "failed", cause: "offer-not-made" }));
     }
   }
 
-  async #post(number: number): Promise<void> {
+  async #offer(attempt: Attempt): Promise<void> {
+    // The click waits for no call: what is not known by then serves the next epoch.
+    const relays = this.#relays?.soon() ?? Promise.resolve(toRtc(this.#options.relays));
+    try {
+      attempt.sdp = await attempt.peer.offer(relays);
+      this.#tell(attempt.number, { type: "offered" });
+    } catch {
+      this.#tell(attempt.number, { type: "failed", cause: "offer-not-made" });
+    }
+  }
+
+  async #post(number: number, after: number | undefined): Promise<void> {
     const attempt = this.#current(number);
     if (!attempt) return;
     this.#posting?.abort();
     this.#posting = new AbortController();
     const signal = AbortSignal.any([this.#posting.signal, attempt.abort.signal]);
-    const tell = (event: AttemptEvent) => this.#handle({ type: "attempt", attempt: number, event });
     // The same body each time: it stands under one idempotency key. Candidates follow by themselves.
-    const offered = { sdp: attempt.sdp, candidates: [] };
-    const got = await this.#send(offered, signal);
+    const got = await this.#send({ sdp: attempt.sdp, candidates: [] }, after, signal);
     if (signal.aborted) return;
-    if (got.kind === "unreachable") return tell({ type: "post-unreachable" });
+    if (got.kind === "unreachable")
+      return this.#tell(number, { type: "not-posted", cause: "controller-unreachable" });
     if (got.kind === "problem") {
-      if (got.problem.status === 410) return this.#handle({ type: "session-ended" });
-      return tell({ type: "refused", problem: got.problem });
+      if (got.problem.status === 410) return this.#driver.handle({ type: "session-ended" });
+      if (signaling.isTakenOver(got.problem)) return this.#tell(number, { type: "taken-over" });
+      return this.#tell(number, { type: "refused", problem: got.problem });
     }
     attempt.epoch = got.value.epoch;
-    this.#lastEpoch = got.value.epoch;
-    tell({ type: "posted", epoch: got.value.epoch });
+    this.#tell(number, { type: "posted", epoch: got.value.epoch });
     void this.#flush(attempt);
   }
 
   /** The first offer makes the session, those after it make epochs of it. */
-  async #send(offered: signaling.Offered, signal: AbortSignal): Promise<Outcome<{ epoch: number }>> {
-    if (this.#sessionId) return signaling.offerAgain(this.#sessionId, offered, signal);
-    const got = await signaling.startSession(this.#options.provider, this.#key, offered, signal);
+  async #send(
+    offered: signaling.Offered,
+    after: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Outcome<{ epoch: number }>> {
+    if (this.#sessionId) return signaling.offerAgain(this.#sessionId, after, offered, signal);
+    const { provider, relays } = this.#options;
+    const click = { provider, key: this.#key, ticket: relays?.ticket ?? undefined };
+    const got = await signaling.startSession(click, offered, signal);
     if (got.kind === "ok") {
-      this.#sessionId = got.value.sessionId;
+      this.#name(got.value.sessionId);
       this.#options.onSession?.(got.value.sessionId);
     }
     return got;
+  }
+
+  #name(sessionId: string): void {
+    this.#sessionId = sessionId;
+    this.#relays = new Relays(sessionId);
+    void this.#relays.refresh();
   }
 
   async #listen(number: number, epoch: number): Promise<void> {
@@ -244,26 +261,25 @@ export class Viewer {
     const id = this.#sessionId;
     if (!attempt || !id) return;
     const { signal } = attempt.abort;
-    const tell = (event: AttemptEvent) => this.#handle({ type: "attempt", attempt: number, event });
     const got = await signaling.awaitAnswer(id, epoch, signal);
     if (signal.aborted) return;
     switch (got.kind) {
       case "aborted":
         return;
       case "ended":
-        return this.#handle({ type: "session-ended" });
+        return this.#driver.handle({ type: "session-ended" });
       case "superseded":
-        return this.#handle({ type: "superseded" });
+        return this.#tell(number, { type: "taken-over" });
       case "refused":
-        return tell({ type: "refused", problem: got.problem });
+        return this.#tell(number, { type: "refused", problem: got.problem });
       case "answer":
     }
     // First the phase, then the description: the browser may report ICE before the call returns.
-    tell({ type: "answered" });
+    this.#tell(number, { type: "answered" });
     try {
       await attempt.peer.answer(got.sdp);
     } catch {
-      return tell({ type: "failed", cause: "answer-not-taken" });
+      return this.#tell(number, { type: "failed", cause: "answer-not-taken" });
     }
     for (const candidate of got.candidates) await attempt.peer.addCandidate(candidate);
     if (got.candidates.some((candidate) => candidate.candidate === "")) return;
@@ -298,37 +314,38 @@ export class Viewer {
   #report(epoch: number, state: ConnectionState): void {
     const attempt = this.#attempt;
     const id = this.#sessionId;
-    if (state === "frame-decoded") this.#wentLive();
     if (!attempt || !id) return;
+    if (state === "frame-decoded") this.#wentLive(attempt);
     attempt.reports = attempt.reports.then(() => signaling.report(id, epoch, state, attempt.abort.signal));
   }
 
-  #wentLive(): void {
+  #wentLive(attempt: Attempt): void {
     performance.mark("anteroom:first-frame");
-    clearInterval(this.#pinger);
-    this.#pinger = setInterval(() => document.visibilityState === "visible" && this.#ping(), limits.PING_MS);
     this.#publish({ pictured: true, latencyMs: undefined });
-    this.#ping();
+    attempt.heartbeat = new Heartbeat({
+      ping: (id) => this.send({ t: "ping", id }),
+      received: () => attempt.peer.received(),
+      onLatency: (latencyMs) => this.#publish({ latencyMs }),
+      onSilence: () => this.#driver.handle({ type: "doubt", doubt: "connection-silent" }),
+      signal: attempt.abort.signal,
+    });
   }
 
-  #ping(): void {
-    this.#lastPing = (this.#lastPing + 1) % 0x1_0000_0000;
-    // Those that were never answered are of no use any more.
-    if (this.#pings.size > 10) this.#pings.clear();
-    if (this.send({ t: "ping", id: this.#lastPing })) this.#pings.set(this.#lastPing, performance.now());
+  #probe(number: number): void {
+    const attempt = this.#current(number);
+    if (!attempt) return;
+    void attempt.heartbeat?.probe(() => this.#tell(number, { type: "heard" }), attempt.abort.signal);
   }
 
   #hear(number: number, message: FromGuest): void {
-    if (!this.#current(number)) return;
+    const attempt = this.#current(number);
+    if (!attempt) return;
     switch (message.t) {
       case "desktop":
         return this.#publish({ desktop: { width: message.width, height: message.height } });
-      case "pong": {
-        const sent = this.#pings.get(message.id);
-        this.#pings.delete(message.id);
-        if (sent !== undefined) this.#publish({ latencyMs: performance.now() - sent });
-        return this.#handle({ type: "attempt", attempt: number, event: { type: "pong" } });
-      }
+      case "pong":
+        attempt.heartbeat?.pong(message.id);
+        return this.#tell(number, { type: "heard" });
     }
   }
 
@@ -338,8 +355,6 @@ export class Viewer {
 
   #close(number: number): void {
     const attempt = this.#current(number);
-    clearInterval(this.#pinger);
-    this.#pings.clear();
     if (!attempt) return;
     attempt.abort.abort();
     this.picture.hold();
@@ -348,13 +363,12 @@ export class Viewer {
   }
 
   #end(): void {
-    clearTimeout(this.#timer);
     this.#life.abort();
     this.picture.clear();
   }
 
   #publish(change: Partial<Pick<ViewerSnapshot, "pictured" | "desktop" | "latencyMs">>): void {
-    const next = { ...this.#snapshot, ...facts(this.#state), ...change };
+    const next = { ...this.#snapshot, ...facts(this.#driver.state), ...change };
     const keys = Object.keys(next) as (keyof ViewerSnapshot)[];
     if (keys.every((key) => next[key] === this.#snapshot[key])) return;
     this.#snapshot = next;
@@ -362,7 +376,8 @@ export class Viewer {
   }
 }
 
-function facts(state: State): Pick<ViewerSnapshot, "phase" | "epoch" | "failures" | "cause"> {
+/** What of the machine's state a view may know. */
+export function facts(state: State): Pick<ViewerSnapshot, "phase" | "epoch" | "failures" | "cause"> {
   const { phase, failures, cause } = state;
   return { phase, epoch: "epoch" in phase ? phase.epoch : undefined, failures, cause };
 }
