@@ -1,6 +1,7 @@
 // All scenarios in one process, in this order, on one world.
 import { after } from 'node:test';
 import '../../bench/statistics.test.mjs';
+import '../../bench/signaling.test.mjs';
 import './harness/secrets.test.mjs';
 import './harness/wait.test.mjs';
 import { World } from './harness/world.mjs';
@@ -13,6 +14,7 @@ import { signIns } from './scenarios/sign-in.mjs';
 import { silence } from './scenarios/silence.mjs';
 import { survives } from './scenarios/survives.mjs';
 import { walls } from './scenarios/walls.mjs';
+import { whep } from './scenarios/whep.mjs';
 
 // Made before anything is registered: without it no scenario has anything to say.
 const made = await World.make({ providers: PROVIDERS, files: FILES });
@@ -25,5 +27,6 @@ signIns(world);
 ends(world);
 survives(world);
 signaling(world);
+whep(world);
 walls(world);
 silence(world);

@@ -40,21 +40,24 @@ function writeAll(directory, texts) {
 /**
  * Writes the configuration and gives its path.
  * @param {{directory: string, issuer: import('../issuer/index.mjs').Issuer, net: ReturnType<typeof network>, port: number,
- *   files?: {path: string, contents: string, mode: number}[], providers?: Record<string, string>}} options
+ *   files?: {path: string, contents: string, mode: number}[], providers?: Record<string, string>,
+ *   page?: Record<string, unknown>, relay?: Record<string, unknown>}} options
  */
-export function writeConfig({ directory, issuer, net, port, files = [], providers = {} }) {
+export function writeConfig({ directory, issuer, net, port, files = [], providers = {}, page = {}, relay = {} }) {
   const providersDirectory = path.join(directory, 'providers');
   writeAll(providersDirectory, Object.fromEntries(Object.entries(providers).map(([id, contents]) => [`${id}.toml`, contents])));
   const sources = writeAll(path.join(directory, 'files'), Object.fromEntries(files.map(({ contents }, index) => [String(index), contents])));
   const added = files.map((file, index) => ({ path: file.path, from: sources[index], mode: file.mode }));
   const { instance, pool, gateway } = net;
   const text = [
-    table('', { listen: `127.0.0.1:${port}`, data_dir: path.join(directory, 'data'), providers_dir: providersDirectory, image: imageTree() }).replace('[]\n', ''),
+    table('', { listen: `127.0.0.1:${port}`, ...page, data_dir: path.join(directory, 'data'), providers_dir: providersDirectory, image: imageTree() }).replace('[]\n', ''),
     table('machines', { max: MACHINES, per_owner: MACHINES, run_dir: net.runDir, first_uid: net.firstUid }),
     table('machines.additions', { ca_certificates: [path.resolve(issuer.ca)] }),
     tables('machines.additions.hosts', issuer.hosts),
     tables('machines.additions.files', added),
     table('network', { instance, device_prefix: net.devicePrefix, pool, gateway, guest_port: net.guestPort, resolvers: [] }),
+    // A port of its own: other runs relay on this host too.
+    table('relay', { listen: ['127.0.0.1:0'], ...relay }),
     // Everything that any part would ever say, because the run is searched for secrets.
     table('log', { format: 'text', filter: 'debug' }),
     tables('network.allow', [{ address: issuer.place.address, protocol: 'tcp', port: 443 }]),

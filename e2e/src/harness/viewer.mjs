@@ -11,9 +11,10 @@ const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 const SIZE = { width: 1400, height: 900 };
 
 export class Viewer {
-  static async start() {
+  /** `wrap` gives a program that runs another one somewhere else: in a network of the test's own. */
+  static async start(wrap = (program) => program, flags = []) {
     const viewer = new Viewer();
-    viewer.browser = await chromium.launch({ executablePath: EXECUTABLE, headless: true, args: FLAGS });
+    viewer.browser = await chromium.launch({ executablePath: wrap(EXECUTABLE), headless: true, args: [...FLAGS, ...flags] });
     return viewer;
   }
 

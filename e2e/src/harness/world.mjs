@@ -21,7 +21,7 @@ const OUT = fileURLToPath(new URL('../../out', import.meta.url));
 export class World {
   #undo = [];
 
-  /** `options` are those of the configuration. */
+  /** `options` are those of the configuration, or a function of the page's port that gives them. `viewer` is how the person's browser is started. */
   static async make(options = {}) {
     const world = new World();
     try {
@@ -43,13 +43,14 @@ export class World {
     this.net = network();
     this.remains = new Remains(this.net);
     const port = await freePort();
-    const config = writeConfig({ directory: this.directory, issuer: this.issuer, net: this.net, port, ...options });
+    const { viewer = () => Viewer.start(), ...settings } = typeof options === 'function' ? options(port, this.directory) : options;
+    const config = writeConfig({ directory: this.directory, issuer: this.issuer, net: this.net, port, ...settings });
     this.capture = await TokenCapture.start(this.net.pool, this.net.guestPort);
     this.#undo.push(() => this.capture.stop());
     this.machineLogs = new MachineLogs(this.net.runDir);
     this.#undo.push(() => this.machineLogs.stop());
     this.controller = await this.#serve(config, port);
-    this.viewer = await Viewer.start();
+    this.viewer = await viewer();
     this.#undo.push(() => this.viewer.stop());
     this.person = await Person.open(this.controller.link);
   }
@@ -67,7 +68,7 @@ export class World {
   async open() {
     const link = await this.controller.newLink();
     this.secrets.addLink(link);
-    return this.viewer.open(link);
+    return this.viewer.open(this.origin ? link.replace(/^http:\/\/[^/]+/, this.origin) : link);
   }
 
   /** Ends what still runs: a controller that stops leaves its machines for its next start. */

@@ -42,7 +42,7 @@ export function survives(world) {
     await attempt.page.locator('[data-connection="elsewhere"]').waitFor({ timeout: 10_000 });
     await second.close();
     const before = await attempt.view();
-    await attempt.page.getByRole('button', { name: 'Show it here' }).click({ timeout: 5000 });
+    await attempt.page.getByRole('button', { name: 'Take back' }).click({ timeout: 5000 });
     await attempt.page.locator('[data-connection="live"]').waitFor({ timeout: 10_000 });
     assert.equal((await attempt.view()).epoch, before.epoch + 1);
     await completes(attempt);
