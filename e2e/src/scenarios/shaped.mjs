@@ -82,37 +82,34 @@ export function shaped(made) {
     }
   });
 
-  for (const [words, settings, rtt] of [
-    ['2 Mbit/s, 2 % loss and 100 ms there and back', { kbps: 2000, loss: 0.02, delayMs: 50 }, 100],
-    ['2 Mbit/s and 10 % loss', { kbps: 2000, loss: 0.1 }, 0],
+  for (const [words, settings, deadline] of [
+    ['2 Mbit/s, 2 % loss and 100 ms there and back', { kbps: 2000, loss: 0.02, delayMs: 50 }, 3 * 100 + 200],
+    ['2 Mbit/s and 10 % loss', { kbps: 2000, loss: 0.1 }, 1000],
+    ['500 kbit/s', { kbps: 500 }, 1000],
   ]) {
-    on(`with ${words} a click is seen within 3 round trips and 200 ms at p95`, async (networked, shaper, track) => {
+    on(`with ${words} each click is seen, within ${deadline} ms at p95`, async (networked, shaper, track) => {
       const opened = await stage(networked, 'click', track);
       shaper.set(settings);
       await pause(2000);
       const took = await clicks(opened);
       assert.ok(!took.includes(null), `unseen: ${took.filter((one) => one === null).length} of ${CLICKS}`);
-      console.log(`  ${words}: p95 ${Math.round(p95(took))} ms of ${took.map(Math.round)}`);
-      assert.ok(p95(took) <= 3 * rtt + 200, `p95 ${Math.round(p95(took))} ms`);
+      assert.ok(p95(took) <= deadline, `p95 ${Math.round(p95(took))} ms of ${took.map(Math.round)}`);
     });
   }
 
-  on('a limit of 500 kbit/s is kept to, the desktop stays usable, and the rate comes back when it goes', async (networked, shaper, track) => {
+  on('a limit of 500 kbit/s is kept to, and the rate comes back when it goes', async (networked, shaper, track) => {
     const opened = await stage(networked, 'scroll', track);
     const { page } = opened.attempt;
-    const free = await until('the rate has grown', 30_000, async () => {
+    const free = await until('the rate has grown', 45_000, async () => {
       const kbps = await received(page, 1);
       return kbps > 2500 && kbps;
     });
     shaper.set({ kbps: 500, delayMs: 10 });
     await until('the rate has shrunk', 15_000, async () => (await received(page, 1)) < 520);
-    const took = await clicks(opened);
-    assert.ok(!took.includes(null), 'each click was seen');
     shaper.set({});
-    const back = await until('the rate is back', 30_000, async () => {
+    await until('the rate is back', 60_000, async () => {
       const kbps = await received(page, 1);
-      return kbps > free * 0.7 && kbps;
+      return kbps > free * 0.7;
     });
-    console.log(`  free ${Math.round(free)}, at 500 kbit/s p95 ${Math.round(p95(took))} ms, back at ${Math.round(back)} kbit/s`);
   });
 }
