@@ -13,7 +13,7 @@ use std::{
 
 use anteroom_guest::{
     encode::Codec,
-    media::{Engine, Event},
+    media::{Closed, Engine, Event, EventKind},
 };
 use anteroom_protocol::{
     Epoch, ViewId,
@@ -24,7 +24,7 @@ use x11rb::protocol::xproto::KeyButMask;
 
 use crate::{
     display::{DEADLINE, Display, SIZE},
-    viewer::{Viewer, await_end, engine, is_h264_keyframe, tcp_address},
+    viewer::{Viewer, await_end, await_event, engine, is_h264_keyframe, tcp_address},
 };
 
 /// What a kernel keeps for a connection by default, about.
@@ -54,7 +54,7 @@ fn stranger(engine: &Engine, epoch: u32) -> TcpStream {
 
 #[test]
 fn a_viewer_over_tcp_sees_and_types() {
-    let (display, engine, _events) = shown();
+    let (display, engine, mut events) = shown();
     let mut viewer = connect(&engine, 1);
     viewer.run_until("a frame came", |viewer| !viewer.frames.is_empty());
     assert!(is_h264_keyframe(&viewer.frames[0]));
@@ -65,6 +65,9 @@ fn a_viewer_over_tcp_sees_and_types() {
     let before = viewer.frames.len();
     display.fill(0xff_0000, (10, 10, 50, 50));
     viewer.run_until("the change came", |viewer| viewer.frames.len() > before);
+    viewer.close();
+    let mut other = Viewer::offering(Codec::H264).0;
+    await_event(&mut other, &mut events, 1, &EventKind::Closed(Closed::ByViewer));
 }
 
 #[test]

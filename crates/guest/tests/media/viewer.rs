@@ -2,7 +2,7 @@
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
-    net::{SocketAddr, TcpStream, UdpSocket},
+    net::{Shutdown, SocketAddr, TcpStream, UdpSocket},
     time::{Duration, Instant},
 };
 
@@ -166,6 +166,12 @@ impl Viewer {
     pub(crate) fn close(mut self) {
         self.rtc.close().unwrap();
         self.turn();
+        if let Wire::Tcp(stream, _) = &mut self.wire {
+            // A socket that is closed with something unread resets its connection, and the goodbye is lost with it.
+            stream.shutdown(Shutdown::Write).unwrap();
+            stream.set_read_timeout(Some(DEADLINE)).unwrap();
+            std::io::copy(stream, &mut std::io::sink()).expect("the engine hangs up after the goodbye");
+        }
     }
 
     /// Runs until something is so.
