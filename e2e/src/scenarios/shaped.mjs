@@ -90,7 +90,6 @@ export function shaped(made) {
     on(`with ${words} each click is seen, within ${deadline} ms at p95`, async (networked, shaper, track) => {
       const opened = await stage(networked, 'click', track);
       shaper.set(settings);
-      await pause(2000);
       const took = await clicks(opened);
       assert.ok(!took.includes(null), `unseen: ${took.filter((one) => one === null).length} of ${CLICKS}`);
       assert.ok(p95(took) <= deadline, `p95 ${Math.round(p95(took))} ms of ${took.map(Math.round)}`);
