@@ -168,9 +168,11 @@ impl Viewer {
         self.turn();
         if let Wire::Tcp(stream, _) = &mut self.wire {
             // A socket that is closed with something unread resets its connection, and the goodbye is lost with it.
-            stream.shutdown(Shutdown::Write).unwrap();
+            // The engine may have heard it and hung up already, with a reset of its own.
             stream.set_read_timeout(Some(DEADLINE)).unwrap();
-            std::io::copy(stream, &mut std::io::sink()).expect("the engine hangs up after the goodbye");
+            if stream.shutdown(Shutdown::Write).is_ok() {
+                let _ = std::io::copy(stream, &mut std::io::sink());
+            }
         }
     }
 
