@@ -75,7 +75,17 @@ export async function bringMachine({ mock, machines }: Desk, mode: Mode = "good"
   session.state("signing-in");
   const guest = await machines.newPage();
   await guest.goto(`${mock.origin}/mock/guest.html?session=${session.id}&mode=${mode}&after=${after}`);
+  if (mode === "silent") await silenced(guest);
   return guest;
+}
+
+/** Waits until the machine has let an epoch go by: what is set after this is for the next one. */
+async function silenced(guest: Page): Promise<void> {
+  await guest.waitForFunction(() =>
+    (globalThis as unknown as { guest: { epochs: { mode: string }[] } }).guest.epochs.some(
+      ({ mode }) => mode === "silent",
+    ),
+  );
 }
 
 /** Waits until the page shows frames of an epoch. */
