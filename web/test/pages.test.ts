@@ -64,6 +64,21 @@ describe("a second page", () => {
     await desk.page.getByRole("heading", { name: "This desktop is shown elsewhere" }).waitFor();
   });
 
+  it("has the desktop also when it was told of the newest epoch by the refusal of its offer alone", async () => {
+    const other = await desk.context.newPage();
+    for (const told of ["**/events", `**/api/session/${desk.mock.session.view.sessionId}`])
+      await other.route(told, (route) => route.abort());
+    const offers: (number | undefined)[] = [];
+    other.on("request", (request) => {
+      if (request.method() === "POST" && request.url().endsWith("/offer"))
+        offers.push(request.postDataJSON().after);
+    });
+    await other.goto(desk.page.url());
+    await live(other, 2);
+    expect(offers).toEqual([0, 1]);
+    expect(desk.mock.session.view.epoch).toBe(2);
+  });
+
   it("is not fought for: the first page's lost connection asks once, is refused, and asks no more", async () => {
     // No stream tells the first page; it learns from the refusal of its offer.
     await desk.page.route("**/events", (route) => route.abort());

@@ -49,13 +49,18 @@ const late: Event = { type: "deadline" };
 const epoch = (number: number): Event => ({ type: "epoch", epoch: number });
 const doubt = (what: Doubt): Event => ({ type: "doubt", doubt: what });
 const takeOver: Event = { type: "take-over" };
+const takenOver = (current: number | undefined): Event => ({
+  type: "attempt",
+  attempt: 1,
+  event: { type: "taken-over", ...(current === undefined ? {} : { current }) },
+});
 const ANSWERED = [start, "offered", "posted", "answered"] as const;
 const LIVE = [...ANSWERED, "ice-connected", "dtls-connected", "frame"] as const;
 
 describe("the way to the picture", () => {
   it("posts only an offer that was made, and listens only for an epoch that is stored", () => {
     expect(run([start]).effects).toEqual([{ do: "open", attempt: 1 }]);
-    expect(run([start, "offered"]).effects.at(-1)).toEqual({ do: "post", attempt: 1, after: undefined });
+    expect(run([start, "offered"]).effects.at(-1)).toEqual({ do: "post", attempt: 1, after: 0 });
     expect(run([start, "offered", "posted"]).effects.at(-1)).toEqual({ do: "listen", attempt: 1, epoch: 1 });
   });
 
@@ -190,12 +195,12 @@ describe("an unreachable controller", () => {
   it("gets the same offer of the same connection again", () => {
     const { state, effects } = run([start, "offered", "not-posted", late]);
     expect(state.attempt).toBe(1);
-    expect(state.phase).toEqual({ at: "posting", tries: 2 });
+    expect(state.phase).toEqual({ at: "posting", tries: 2, after: 0 });
     expect(deadline(state)).toBe(2 * limits.POST_MS);
     expect(effects).toEqual([
       { do: "open", attempt: 1 },
-      { do: "post", attempt: 1, after: undefined },
-      { do: "post", attempt: 1, after: undefined },
+      { do: "post", attempt: 1, after: 0 },
+      { do: "post", attempt: 1, after: 0 },
     ]);
   });
 
@@ -290,15 +295,15 @@ describe("a doubt", () => {
   it("that is certain sends an offer on its way again, the same one", () => {
     const { state, effects } = run([start, "offered", doubt("network-back")]);
     expect(state.attempt).toBe(1);
-    expect(effects.at(-1)).toEqual({ do: "post", attempt: 1, after: undefined });
+    expect(effects.at(-1)).toEqual({ do: "post", attempt: 1, after: 0 });
   });
 });
 
 describe("another page of the same session", () => {
-  const posted = (number: number): Event => ({
+  const posted = (epoch: number, attempt = 2): Event => ({
     type: "attempt",
-    attempt: number,
-    event: { type: "posted", epoch: number },
+    attempt,
+    event: { type: "posted", epoch },
   });
 
   it("has the desktop as soon as its epoch is known, and this page says so at once", () => {
@@ -337,18 +342,27 @@ describe("another page of the same session", () => {
     expect(run([...LIVE, "failed", epoch(5)]).state.phase.at).toBe("elsewhere");
   });
 
-  it("is no reason to stop for a page that was opened to take the desktop", () => {
-    const { state, effects } = run([epoch(4), start, epoch(4), "offered"]);
+  it("is no reason to stop for a page that was opened to take the desktop, which names the newest that it knows", () => {
+    const { state, effects } = run([epoch(4), start, epoch(5), "offered"]);
     expect(state.phase.at).toBe("posting");
-    expect(effects.at(-1)).toEqual({ do: "post", attempt: 1, after: undefined });
+    expect(effects.at(-1)).toEqual({ do: "post", attempt: 1, after: 5 });
   });
 
-  it("gives the desktop back when the person says so, and only then an offer says nothing", () => {
+  it("is told of by a refusal, and a page that was opened offers the same connection after that epoch", () => {
+    const { state, effects } = run([start, "offered", takenOver(3)]);
+    expect(effects.at(-1)).toEqual({ do: "post", attempt: 1, after: 3 });
+    expect(run([takenOver(4)], state).effects).toEqual([{ do: "post", attempt: 1, after: 4 }]);
+    // A refusal that tells nothing new would be repeated for ever.
+    for (const again of [takenOver(3), takenOver(undefined)])
+      expect(run([again], state).state.phase.at).toBe("elsewhere");
+  });
+
+  it("gives the desktop back when the person says so, by an offer after its epoch", () => {
     const elsewhere = run([...LIVE, epoch(2)]).state;
     const { state, effects } = run([takeOver, "offered"], elsewhere);
-    expect(effects.at(-1)).toEqual({ do: "post", attempt: 2, after: undefined });
-    const back = run([posted(2)], { ...state, newest: 2 }).state;
-    expect(back.own).toBe(2);
+    expect(effects.at(-1)).toEqual({ do: "post", attempt: 2, after: 2 });
+    const back = run([posted(3)], state).state;
+    expect(back.own).toBe(3);
     expect(run(["failed"], { ...back, failures: 0 }).effects.at(-1)).toEqual({ do: "open", attempt: 3 });
   });
 
@@ -417,16 +431,19 @@ describe("whatever happens", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("an offer that names no epoch follows the person's wish, and one that does names this page's newest", () => {
+  it("an offer comes after this page's own newest epoch, or by the person's wish after a newer one that it was told of", () => {
     let isWished = true;
     let own: number | undefined;
+    let told = 0;
     const wrong = play((_, __, event, effects) => {
       if (event.type === "start" || event.type === "take-over") isWished = true;
+      if (event.type === "epoch") told = Math.max(told, event.epoch);
+      if (event.type === "attempt" && event.event.type === "taken-over")
+        told = Math.max(told, event.event.current ?? 0);
       for (const effect of effects) {
-        if (effect.do !== "post") continue;
-        if (effect.after === undefined && !isWished) return "it took the desktop by itself";
-        if (effect.after !== undefined && effect.after !== own)
-          return "it named an epoch that is not its own";
+        if (effect.do !== "post" || effect.after === own) continue;
+        if (!isWished) return "it took the desktop by itself";
+        if (effect.after > Math.max(told, own ?? 0)) return "it named an epoch that nobody told it of";
       }
       for (const effect of effects) {
         if (effect.do !== "listen") continue;
@@ -507,5 +524,11 @@ function anyEvent(random: () => number, current: number): Event {
   const dice = random();
   if (dice < 0.02) return pick(rare);
   if (dice < 0.3) return pick(others);
+  if (dice < 0.34)
+    return {
+      type: "attempt",
+      attempt: current,
+      event: { type: "taken-over", current: Math.floor(random() * 6) },
+    };
   return attempt(pick(kinds), random() < 0.9 ? current : current - 1);
 }

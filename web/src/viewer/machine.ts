@@ -13,9 +13,12 @@
 //!  any ─superseded, taken-over, yield─► elsewhere ─take-over─► offering
 //! ```
 //!
-//! One page has the desktop at a time, and two never fight for it: each offer says the newest epoch that this page made
-//! (`after`), the controller refuses it when another page has made a newer one, and then only the person's wish brings
-//! the desktop back. A live picture goes at once too: two people, or one with two windows, must not type into it both.
+//! One page has the desktop at a time, and two never fight for it: each offer says which epoch it comes after (`after`),
+//! and the controller refuses it when there is a newer one. A page that only reconnects names the newest that it made, and
+//! leaves the desktop where it is; one that the person has opened, or told to take over, names the newest that it knows,
+//! and offers the same connection again after the one that it is told of. So an offer of a page that is long gone never
+//! takes the desktop, however late it arrives. A live picture goes at once too: two people, or one with two windows, must
+//! not type into it both.
 //!
 //! Missing on purpose: a second answer in one attempt, an attempt that is used again, a way from `elsewhere` without the
 //! person, and a way out of `ended`, `refused` and `stopped`.
@@ -44,7 +47,7 @@ export type Cause =
 export type Phase =
   | { at: "idle" }
   | { at: "offering" }
-  | { at: "posting"; tries: number }
+  | { at: "posting"; tries: number; after: number }
   | { at: "reposting"; tries: number; pauseMs: number }
   | { at: "answering"; epoch: number }
   | { at: "connecting"; epoch: number }
@@ -83,8 +86,8 @@ export type AttemptEvent =
   | { type: "frame" }
   /** The machine was heard, by an answer or a frame. */
   | { type: "heard" }
-  /** Another page has a newer epoch. */
-  | { type: "taken-over" }
+  /** Another page has a newer epoch: this one, where the controller said which. */
+  | { type: "taken-over"; current?: number }
   | { type: "failed"; cause: Cause }
   | { type: "refused"; problem: Problem };
 
@@ -106,7 +109,7 @@ export type Event =
 
 export type Effect =
   | { do: "open"; attempt: number }
-  | { do: "post"; attempt: number; after: number | undefined }
+  | { do: "post"; attempt: number; after: number }
   | { do: "listen"; attempt: number; epoch: number }
   | { do: "report"; epoch: number; state: ConnectionState }
   | { do: "probe"; attempt: number }
@@ -212,7 +215,7 @@ function attemptStep(state: State, event: AttemptEvent): Step {
     case "heard":
       return phase.at === "live" && phase.probing ? to(state, { ...phase, probing: undefined }) : stay(state);
     case "taken-over":
-      return hasAttempt(phase) ? elsewhere(state) : stay(state);
+      return takenOver(state, event.current);
     case "failed":
       // While the offer is on its way nothing can fail that the answer's absence would not tell; a new attempt could
       // take this one's epoch, stored but not heard of, for another page's.
@@ -232,6 +235,14 @@ function posted(before: State, epoch: number): Step {
 function notPosted(state: State, tries: number, cause: Cause, atLeastMs = 0): Step {
   const pauseMs = Math.max(pause(Math.max(tries, 2)), Math.min(atLeastMs, limits.MAX_RETRY_AFTER_MS));
   return to({ ...state, cause }, { at: "reposting", tries, pauseMs });
+}
+
+/** The person wants the desktop here, and the offer came after an epoch that is not the newest: so it comes after that. */
+function takenOver(state: State, current: number | undefined): Step {
+  const { phase, own } = state;
+  if (phase.at === "posting" && own === undefined && current !== undefined && current > phase.after)
+    return post({ ...state, newest: Math.max(state.newest, current) }, phase.tries);
+  return hasAttempt(phase) ? elsewhere(state) : stay(state);
 }
 
 const HEIGHT = { connecting: 0, securing: 1, seeing: 2, live: 3 } as const;
@@ -374,7 +385,8 @@ function open(state: State): Step {
 }
 
 function post(state: State, tries: number): Step {
-  return to(state, { at: "posting", tries }, [{ do: "post", attempt: state.attempt, after: state.own }]);
+  const after = state.own ?? state.newest;
+  return to(state, { at: "posting", tries, after }, [{ do: "post", attempt: state.attempt, after }]);
 }
 
 function elsewhere(state: State): Step {

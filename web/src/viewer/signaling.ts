@@ -39,17 +39,12 @@ export async function startSession(
   );
 }
 
-/** A new connection of a session that exists: a new epoch. With `after` only if nobody has made a newer one. */
-export async function offerAgain(
-  id: string,
-  after: number | undefined,
-  offered: Offered,
-  signal: AbortSignal,
-) {
+/** A new connection of a session that exists: a new epoch, if `after` is its newest one so far. */
+export async function offerAgain(id: string, after: number, offered: Offered, signal: AbortSignal) {
   return outcome(
     api.POST("/api/webrtc/session/{id}/offer", {
       params: { path: { id } },
-      body: { ...withCandidates(offered), ...(after === undefined ? {} : { after }) },
+      body: { ...withCandidates(offered), after },
       signal: within(POST_MAX_MS, signal),
     }),
   );
@@ -62,10 +57,12 @@ function withCandidates({ sdp, candidates }: Offered) {
   };
 }
 
-/** Whether a refused offer means that another page has the desktop: by what the offer said that it knows, or because it
- * was stored unheard and is superseded already. */
-export function isTakenOver({ type }: Problem): boolean {
-  return type === "/problems/taken-over" || type === "/problems/stale-epoch";
+/** What a refused offer means when another page has the desktop: by what the offer said that it knows, or because it was
+ * stored unheard and is superseded already. In that case there is no epoch after which the same offer could come. */
+export function takenOver({ type, epoch }: Problem): { type: "taken-over"; current?: number } | undefined {
+  if (type === "/problems/stale-epoch") return { type: "taken-over" };
+  if (type === "/problems/taken-over") return { type: "taken-over", ...(epoch ? { current: epoch } : {}) };
+  return undefined;
 }
 
 /** Relays for a session, or without one, for the click that will make it. */

@@ -212,7 +212,7 @@ export class Viewer {
     }
   }
 
-  async #post(number: number, after: number | undefined): Promise<void> {
+  async #post(number: number, after: number): Promise<void> {
     const attempt = this.#current(number);
     if (!attempt) return;
     this.#posting?.abort();
@@ -225,7 +225,8 @@ export class Viewer {
       return this.#tell(number, { type: "not-posted", cause: "controller-unreachable" });
     if (got.kind === "problem") {
       if (got.problem.status === 410) return this.#driver.handle({ type: "session-ended" });
-      if (signaling.isTakenOver(got.problem)) return this.#tell(number, { type: "taken-over" });
+      const takenOver = signaling.takenOver(got.problem);
+      if (takenOver) return this.#tell(number, takenOver);
       return this.#tell(number, { type: "refused", problem: got.problem });
     }
     attempt.epoch = got.value.epoch;
@@ -236,7 +237,7 @@ export class Viewer {
   /** The first offer makes the session, those after it make epochs of it. */
   async #send(
     offered: signaling.Offered,
-    after: number | undefined,
+    after: number,
     signal: AbortSignal,
   ): Promise<Outcome<{ epoch: number }>> {
     if (this.#sessionId) return signaling.offerAgain(this.#sessionId, after, offered, signal);

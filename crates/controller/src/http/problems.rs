@@ -151,7 +151,7 @@ fn refused(refusal: Refusal) -> Failure {
         Refusal::TakenOver { current } => conflict(
             "taken-over",
             "Shown elsewhere",
-            "Another page has taken this desktop over. To take it back, offer again without `after`.",
+            "Another page has taken this desktop over. To take it back, offer again with `epoch` as `after`.",
         )
         .epoch(current),
         Refusal::StaleEpoch { current } => conflict(
