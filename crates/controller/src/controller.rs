@@ -189,7 +189,11 @@ impl Controller {
         for write in writes {
             match write {
                 Write::PlanMachine(machine) | Write::RetireMachine(machine) => self.machines_wanted.of(machine),
-                Write::Offer { .. } | Write::Answer { .. } | Write::Candidates { .. } | Write::Event(_) => {}
+                Write::Offer { .. }
+                | Write::Answer { .. }
+                | Write::Candidates { .. }
+                | Write::Event(_)
+                | Write::SawMachine(_) => {}
             }
         }
     }

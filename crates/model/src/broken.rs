@@ -36,6 +36,7 @@ pub(crate) enum Broken {
     CandidatesInMemory,
     SavesLater,
     GoneUnproved,
+    HeardIsNotSeen,
     // In page and guest.
     OneOfferInLife,
     NoNewEpoch,
@@ -66,7 +67,7 @@ macro_rules! breakages {
 pub(crate) const ALL: &[Breakage] = breakages! {
     PlanBeforeOffer, "the machine is planned in a transaction before the offer's", "one page", [OfferFirst];
     AnswerForAnyEpoch, "an answer counts for the epoch that is current when it arrives", "one page", [OneAnswer];
-    SecondAnswer, "a second answer replaces the first", "machine", [OneAnswer];
+    SecondAnswer, "a second answer replaces the first", "one page", [OneAnswer];
     OfferOverwrites, "a new offer is written over the epoch's old one", "one page", [NoOverwrite];
     CommitsBlindly, "a change is committed whatever was committed since it was loaded", "races", [OneMachine, NoOverwrite];
     NotYetIsNothing, "a reader that is early gets nothing instead of waiting", "one page", [NoNullNoGuess];
@@ -87,6 +88,7 @@ pub(crate) const ALL: &[Breakage] = breakages! {
     EndAgain, "what happens after the end ends the session again", "saving", [OneEnd];
     NotRetired, "an end does not say that its machine is not wanted any more", "one page", [NothingLeaks];
     GoneUnproved, "a row says gone before the driver has destroyed the machine", "machine", [NothingLeaks];
+    HeardIsNotSeen, "a machine whose agent was heard is still taken for one that is being made", "saving", [LivePeer];
 };
 
 impl Breakage {

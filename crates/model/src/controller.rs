@@ -135,6 +135,14 @@ impl SignIn {
                     }
                 }
                 Named::Plan => plan(state),
+                Named::Saw if self.is(Broken::HeardIsNotSeen) => {}
+                Named::Saw => {
+                    if let Some(row) = &mut state.store_mut().row
+                        && row.seen == SeenName::Creating
+                    {
+                        row.seen = SeenName::Running;
+                    }
+                }
                 Named::Retire => {
                     if let Some(row) = &mut state.store_mut().row {
                         row.wanted = WantedName::Gone;

@@ -108,6 +108,7 @@ pub(crate) enum Named {
     Candidates { whose: Whose, epoch: u8, found: Vec<(u32, Found)> },
     Event { id: u32, is_end: bool },
     Plan,
+    Saw,
     Retire,
 }
 
@@ -256,6 +257,7 @@ fn named(write: &Write) -> Named {
         },
         Write::Event(event) => Named::Event { id: event.id, is_end: ends(&event.kind) },
         Write::PlanMachine(_) => Named::Plan,
+        Write::SawMachine(_) => Named::Saw,
         Write::RetireMachine(_) => Named::Retire,
     }
 }

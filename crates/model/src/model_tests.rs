@@ -73,6 +73,7 @@ fn without_numbers(write: &anteroom_session::Write) -> String {
         | anteroom_session::Write::Answer { .. }
         | anteroom_session::Write::Candidates { .. }
         | anteroom_session::Write::PlanMachine(_)
+        | anteroom_session::Write::SawMachine(_)
         | anteroom_session::Write::RetireMachine(_) => format!("{write:?}"),
     }
 }

@@ -294,13 +294,9 @@ fn live_peer(model: &SignIn, state: &State) -> bool {
     }
 }
 
-/// The driver never comes back; nobody is there to make an offer; or the machine in which the CLI had ended well was lost
-/// before its row said that it runs, and was made again: the first one's credential can't come any more.
+/// The driver never comes back; or nobody is there to make an offer.
 fn is_stuck(state: &State) -> bool {
-    let was_made_again = state.store.row.is_some_and(|row| row.attempts > 1);
-    state.world == World::Stuck
-        || state.session.facts.state == SessionState::Saving && was_made_again
-        || state.pages.iter().all(|page| page.phase == Phase::Closed)
+    state.world == World::Stuck || state.pages.iter().all(|page| page.phase == Phase::Closed)
 }
 
 fn newest_is_live(model: &SignIn, state: &State) -> bool {

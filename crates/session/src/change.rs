@@ -57,6 +57,9 @@ pub enum Write {
     /// The intent to create a machine: a row with an address of the pool (invariant offer-first: it always
     /// comes with a [`Write::Offer`]).
     PlanMachine(MachineId),
+    /// The machine runs, for its agent was heard: a controller that starts again after this asks what became of it, and
+    /// makes no other.
+    SawMachine(MachineId),
     /// The intent to destroy the machine.
     RetireMachine(MachineId),
 }

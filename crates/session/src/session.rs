@@ -402,6 +402,7 @@ impl Draft {
             Phase::WaitingForOffer => Err(Refusal::NotNow),
             Phase::Starting { .. } => {
                 // The agent may be heard before the driver's own word of the machine.
+                self.writes.extend(self.session.machine.clone().map(Write::SawMachine));
                 self.step(Step::MachineCreated);
                 self.step(Step::AgentReady);
                 self.enter(Phase::SigningIn { since: self.now });

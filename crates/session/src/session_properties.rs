@@ -43,7 +43,7 @@ fn check(story: &Story) {
                 answers.push(epoch.0);
             }
             Write::PlanMachine(_) => assert!(!offers.is_empty(), "offer-first"),
-            Write::RetireMachine(_) => assert_eq!(story.machines_planned(), 1),
+            Write::SawMachine(_) | Write::RetireMachine(_) => assert_eq!(story.machines_planned(), 1),
             Write::Event(event) => match &event.kind {
                 SessionEventKind::Credential { .. } => saved = true,
                 SessionEventKind::State { state, .. } if state.is_terminal() => {

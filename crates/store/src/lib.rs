@@ -147,15 +147,16 @@ impl StoreError {
     }
 }
 
-/// When a change plans its machine: the time of its first event, which an offer always has.
+/// When a change was decided: the time of its first event, which all that concerns a machine has.
 #[must_use]
-pub fn planned_at(change: &Change) -> UnixMillis {
+pub fn decided_at(change: &Change) -> UnixMillis {
     let event = |write: &Write| match write {
         Write::Event(event) => Some(event.at),
         Write::Offer { .. }
         | Write::Answer { .. }
         | Write::Candidates { .. }
         | Write::PlanMachine(_)
+        | Write::SawMachine(_)
         | Write::RetireMachine(_) => None,
     };
     change.writes.iter().find_map(event).unwrap_or(change.session.created_at)

@@ -64,6 +64,7 @@ macro_rules! conformance {
                 a_token_dies_when_its_machine_is_wanted_gone,
                 a_token_dies_with_its_machine,
                 a_new_attempt_replaces_the_token,
+                a_machine_that_is_heard_runs_from_then_on,
                 a_machine_that_is_gone_stays_gone,
                 an_unknown_machine_is_an_error,
             }

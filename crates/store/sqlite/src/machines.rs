@@ -7,7 +7,7 @@ use anteroom_session::{
     Change,
     machine::{MachineRow, Seen, Wanted},
 };
-use anteroom_store::{AddressPool, CommitError, Placement, StoreError, TokenDigest, planned_at};
+use anteroom_store::{AddressPool, CommitError, Placement, StoreError, TokenDigest, decided_at};
 use sqlx::{SqliteConnection, sqlite::SqliteQueryResult};
 
 use crate::{
@@ -65,7 +65,7 @@ pub(crate) async fn plan(
     .bind(address.to_bits())
     .bind(word(&Wanted::Running))
     .bind(word(&Seen::Planned))
-    .bind(planned_at(change).0)
+    .bind(decided_at(change).0)
     .execute(connection)
     .await
     .during(action())?;
@@ -107,6 +107,23 @@ pub(crate) async fn retire(connection: &mut SqliteConnection, id: &MachineId) ->
         .await
         .during(action())?;
     must_exist(&done, action)
+}
+
+pub(crate) async fn saw_created(
+    connection: &mut SqliteConnection,
+    id: &MachineId,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    let action = || format!("store that machine {id} was heard");
+    sqlx::query("UPDATE machines SET seen = ?, seen_at = ? WHERE machine = ? AND seen = ?")
+        .bind(word(&Seen::Running))
+        .bind(now.0)
+        .bind(id.as_str())
+        .bind(word(&Seen::Creating))
+        .execute(connection)
+        .await
+        .during(action())?;
+    Ok(())
 }
 
 pub(crate) async fn begin_creating(database: &Database, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError> {

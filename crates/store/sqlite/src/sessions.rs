@@ -2,7 +2,7 @@
 
 use anteroom_protocol::{SessionId, UserId, session::SessionEvent};
 use anteroom_session::{Change, Session, Write};
-use anteroom_store::{CommitError, Extras, StoreError, Stored};
+use anteroom_store::{CommitError, Extras, StoreError, Stored, decided_at};
 use sqlx::SqliteConnection;
 
 use crate::{
@@ -90,6 +90,7 @@ async fn apply(connection: &mut SqliteConnection, change: &Change, extras: &Extr
             Write::PlanMachine(machine) => {
                 machines::plan(connection, machine, change, extras.placement.as_ref()).await?;
             }
+            Write::SawMachine(machine) => machines::saw_created(connection, machine, decided_at(change)).await?,
             Write::RetireMachine(machine) => machines::retire(connection, machine).await?,
         }
     }

@@ -18,7 +18,7 @@ use anteroom_session::{
 use super::views::ViewTables;
 use crate::{
     AccessRow, AddressPool, CommitError, CredentialRow, Extras, KEPT_CREDENTIAL_VERSIONS, Placement, StoreError,
-    Stored, TokenDigest, planned_at,
+    Stored, TokenDigest, decided_at,
 };
 
 /// Everything, in the order in which it came.
@@ -117,6 +117,7 @@ impl Tables {
                 Write::Candidates { epoch, side, candidates } => self.append(id, *epoch, *side, candidates)?,
                 Write::Event(event) => self.append_event(id, event)?,
                 Write::PlanMachine(machine) => self.plan(machine, change, extras.placement.as_ref())?,
+                Write::SawMachine(machine) => self.saw_created(machine)?,
                 Write::RetireMachine(machine) => self.machine_mut(machine)?.row.wanted = Wanted::Gone,
             }
         }
@@ -217,7 +218,7 @@ impl Tables {
             wanted: Wanted::Running,
             seen: Seen::Planned,
             attempts: 0,
-            created_at: planned_at(change),
+            created_at: decided_at(change),
         };
         self.machines.push(MachineRecord { row, token: None });
         Ok(())
@@ -242,6 +243,14 @@ impl Tables {
         record.row.seen = Seen::Creating;
         record.row.attempts += 1;
         record.token = Some(token.clone());
+        Ok(())
+    }
+
+    fn saw_created(&mut self, id: &MachineId) -> Result<(), StoreError> {
+        let record = self.machine_mut(id)?;
+        if record.row.seen == Seen::Creating {
+            record.row.seen = Seen::Running;
+        }
         Ok(())
     }
 

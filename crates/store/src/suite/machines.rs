@@ -9,8 +9,8 @@ use anteroom_session::{
 use tokio::task::JoinSet;
 
 use super::fixtures::{
-    NOW, Tested, decide, digest, handle, machine, machine_id, offer_input, placed, pool, session, session_id, start,
-    try_start, user,
+    NOW, Tested, decide, digest, handle, machine, machine_id, offer_input, placed, pool, read, session, session_id,
+    start, try_start, user,
 };
 use crate::{AddressPool, CommitError, Extras};
 
@@ -125,6 +125,22 @@ pub async fn a_new_attempt_replaces_the_token(store: Tested) {
     }
     assert_eq!(store.machine_by_token(&digest("first")).await.unwrap(), None);
     assert!(store.machine_by_token(&digest("second")).await.unwrap().is_some());
+}
+
+pub async fn a_machine_that_is_heard_runs_from_then_on(store: Tested) {
+    start(&store, 1, &user(1), pool(1)).await;
+    store.begin_creating(&machine_id(1), &digest("token")).await.unwrap();
+    handle(&store, 1, Input::AgentSpoke).await;
+    assert_eq!(machine(&store, 1).await.seen, Seen::Running);
+    assert!(store.machine_by_token(&digest("token")).await.unwrap().is_some());
+    // A row that is further on stays there.
+    let heard = Change {
+        writes: vec![Write::SawMachine(machine_id(1))],
+        ..decide(&read(&store, 1).await.session, Input::Resumed)
+    };
+    store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
+    store.commit(read(&store, 1).await.version, &heard, Extras::default()).await.unwrap();
+    assert_eq!(machine(&store, 1).await.seen, Seen::Gone);
 }
 
 pub async fn a_machine_that_is_gone_stays_gone(store: Tested) {

@@ -162,6 +162,7 @@ fn events_in(change: &Change) -> impl Iterator<Item = SessionEvent> {
         | Write::Answer { .. }
         | Write::Candidates { .. }
         | Write::PlanMachine(_)
+        | Write::SawMachine(_)
         | Write::RetireMachine(_) => None,
     })
 }
