@@ -89,7 +89,7 @@ describe("a computer that slept", () => {
     const causes = await causesFromNow(desk.page);
     await sleepAMinute();
     const before = Date.now();
-    const enough = limits.PING_MS + limits.PROBE_MS + 500;
+    const enough = limits.TICK_MS + limits.PROBE_MS + 500;
     await expect.poll(() => Date.now() - before, { timeout: enough + 2_000 }).toBeGreaterThan(enough);
     await live(desk.page, 1);
     expect(await causes()).toEqual([]);
@@ -101,7 +101,7 @@ describe("a computer that slept", () => {
     await setMode(guest, "good");
     const causes = await causesFromNow(desk.page);
     await sleepAMinute();
-    await live(desk.page, 2, limits.PING_MS + BACK_MS);
+    await live(desk.page, 2, limits.TICK_MS + BACK_MS);
     expect(await causes()).toEqual(["computer-slept"]);
   });
 });
@@ -115,8 +115,8 @@ describe("a machine's side that dies without a word", () => {
     const died = Date.now();
     // A crash sends no goodbye.
     void guest.goto("chrome://crash").catch(() => undefined);
-    await live(desk.page, 2, limits.SILENT_MS + limits.PING_MS + limits.PROBE_MS + BACK_MS);
-    expect(Date.now() - died).toBeLessThan(limits.SILENT_MS + limits.PING_MS + limits.PROBE_MS + BACK_MS);
+    await live(desk.page, 2, limits.SILENT_MS + limits.LOOK_MS + limits.PROBE_MS + BACK_MS);
+    expect(Date.now() - died).toBeLessThan(limits.SILENT_MS + limits.LOOK_MS + limits.PROBE_MS + BACK_MS);
     expect(["connection-silent", "disconnected"]).toContain((await causes())[0]);
   });
 });

@@ -37,18 +37,30 @@ export function slept({ at, visible }: Look, now: number): boolean {
   return now - at > (visible ? limits.SLEPT_MS : limits.SLEPT_HIDDEN_MS);
 }
 
-/** When the machine was heard last, and how much of it. */
+/** When the machine was heard last, and how much had come by the last look since then. */
 export interface Pulse {
   readonly heardAt: number;
+  readonly received: number | undefined;
+}
+
+/** What a look at a connection sees; `rttMs` is how long an answer took last. */
+export interface Sight {
+  readonly now: number;
   readonly received: number;
+  readonly visible: boolean;
+  readonly rttMs: number;
 }
 
 /** The pulse after a look at how much was received, and whether it is missing. While the page is hidden nobody listens. */
-export function feel(
-  pulse: Pulse,
-  look: { now: number; received: number; visible: boolean },
-): { pulse: Pulse; isMissing: boolean } {
-  const { now, received, visible } = look;
-  if (received !== pulse.received || !visible) return { pulse: { heardAt: now, received }, isMissing: false };
-  return { pulse, isMissing: now - pulse.heardAt >= limits.SILENT_MS };
+export function feel(pulse: Pulse, sight: Sight): { pulse: Pulse; isMissing: boolean } {
+  const { now, received, visible, rttMs } = sight;
+  const hasCome = pulse.received !== undefined && received !== pulse.received;
+  if (hasCome || !visible) return { pulse: { heardAt: now, received }, isMissing: false };
+  const next = { ...pulse, received };
+  return { pulse: next, isMissing: now - pulse.heardAt >= patience(limits.SILENT_MS, rttMs) };
+}
+
+/** A time for something to be heard, on a line with such a round trip. */
+export function patience(leastMs: number, rttMs: number): number {
+  return Math.max(leastMs, limits.RTTS * rttMs);
 }

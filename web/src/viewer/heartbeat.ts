@@ -2,7 +2,7 @@
 //! missing for too long is a doubt, and `machine.ts` decides. Ends with its signal.
 
 import { feel, type Pulse } from "./doubt";
-import { PING_MS, PROBE_LOOK_MS } from "./limits";
+import { LOOK_MS, PING_MS, PROBE_LOOK_MS } from "./limits";
 import { isVisible } from "./network";
 
 export interface HeartbeatOptions {
@@ -23,36 +23,46 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #sent = new Map<number, number>();
   #last = 0;
-  #pulse: Pulse = { heardAt: Date.now(), received: 0 };
+  #pulse: Pulse = { heardAt: Date.now(), received: undefined };
+  #rttMs = 0;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
-    const timer = setInterval(() => void this.#beat(), PING_MS);
-    options.signal.addEventListener("abort", () => clearInterval(timer));
+    const timers = [
+      setInterval(() => isVisible() && this.#ping(), PING_MS),
+      setInterval(() => void this.#look(), LOOK_MS),
+    ];
+    options.signal.addEventListener("abort", () => timers.forEach(clearInterval));
     this.#ping();
   }
 
-  /** An answer came. */
-  pong(id: number): void {
+  /** An answer came. Returns the last round trip, milliseconds. */
+  pong(id: number): number {
     const sent = this.#sent.get(id);
     this.#sent.delete(id);
-    if (sent !== undefined) this.#options.onLatency(performance.now() - sent);
+    this.#pulse = { heardAt: Date.now(), received: undefined };
+    if (sent === undefined) return this.#rttMs;
+    this.#rttMs = performance.now() - sent;
+    this.#options.onLatency(this.#rttMs);
+    return this.#rttMs;
   }
 
   /** Asks at once, and says when anything comes. */
   async probe(onHeard: () => void, signal: AbortSignal): Promise<void> {
     const before = await this.#received();
-    this.#ping();
     while (!signal.aborted && !this.#options.signal.aborted) {
+      this.#ping();
       if ((await this.#received()) !== before) return onHeard();
       await new Promise((done) => setTimeout(done, PROBE_LOOK_MS));
     }
   }
 
-  async #beat(): Promise<void> {
-    if (isVisible()) this.#ping();
+  async #look(): Promise<void> {
+    // The statistics are only asked for when an answer is late: each costs as much as a frame.
+    if (isVisible() && Date.now() - this.#pulse.heardAt < PING_MS + LOOK_MS) return;
     const received = await this.#received();
-    const { pulse, isMissing } = feel(this.#pulse, { now: Date.now(), received, visible: isVisible() });
+    const sight = { now: Date.now(), received, visible: isVisible(), rttMs: this.#rttMs };
+    const { pulse, isMissing } = feel(this.#pulse, sight);
     this.#pulse = pulse;
     if (isMissing && !this.#options.signal.aborted) this.#options.onSilence();
   }
@@ -65,6 +75,6 @@ export class Heartbeat {
   }
 
   #received(): Promise<number> {
-    return this.#options.received().catch(() => this.#pulse.received);
+    return this.#options.received().catch(() => this.#pulse.received ?? 0);
   }
 }

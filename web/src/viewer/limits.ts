@@ -16,13 +16,18 @@ export const ICE_MS = 10_000;
 export const DTLS_MS = 5_000;
 /** The guest sends a keyframe as soon as DTLS is up. */
 export const FRAME_MS = 5_000;
-/** A doubted connection has this long to answer a ping. */
-export const PROBE_MS = 1_000;
-/** How often a doubted connection is looked at meanwhile. */
+/** A doubted connection has this long to answer one of its pings, or `RTTS` round trips where that is longer. */
+export const PROBE_MS = 600;
+/** How often a doubted connection is pinged and looked at meanwhile. Each ping is a packet of its own, so that one of them
+ * comes through where 10 % are lost: that all six or their answers fail is one case in ten thousand. */
 export const PROBE_LOOK_MS = 100;
-/** A connection from which nothing came for this long is doubted. Pings go out each second, and Chromium's own consent
- * checks beside them; a line with 10 % loss is never silent for so long. */
-export const SILENT_MS = 2_000;
+/** A connection from which nothing came for this long is doubted, or for `RTTS` round trips. With the look's and the probe's
+ * time and a new epoch after it, the picture is back within 2 s. */
+export const SILENT_MS = 900;
+/** Round trips that an answer may take: SCTP sends a lost message again after one to two. */
+export const RTTS = 4;
+/** How often a connection is looked at. */
+export const LOOK_MS = 200;
 /** A tick of the watch that comes this late means that the computer slept, in a page that is seen: a busy one is late by
  * tenths of a second. */
 export const SLEPT_MS = 5_000;
@@ -40,8 +45,10 @@ export const POLL_WAIT_S = 20;
 export const MAX_CANDIDATES_PER_REQUEST = 100;
 /** How often frames are asked for in the statistics until the first is decoded: a hidden page gets no frame callback. */
 export const FRAME_STATS_MS = 100;
-/** How often the latency is measured, and whether the machine was heard. */
-export const PING_MS = 1_000;
+/** How often the latency is measured: within `SILENT_MS` one answer comes, also when one ping is lost. */
+export const PING_MS = 400;
+/** How often the clock is looked at, for a computer that slept. */
+export const TICK_MS = 1_000;
 /** What may wait in the `motion` channel: some twenty positions. More would be a picture of the past. */
 export const MAX_MOTION_BUFFER_BYTES = 1_024;
 /** What may wait in the `input` channel before events are dropped (and everything held is released afterwards). */

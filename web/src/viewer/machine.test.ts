@@ -246,6 +246,21 @@ describe("a doubt", () => {
     }
   });
 
+  it("gives a line with a long way the time of some round trips", () => {
+    const heard = (rttMs: number): Event => ({
+      type: "attempt",
+      attempt: 1,
+      event: { type: "heard", rttMs },
+    });
+    for (const [rttMs, ms] of [
+      [20, limits.PROBE_MS],
+      [500, 2_000],
+    ] as const) {
+      const { state } = run([...LIVE, heard(rttMs), doubt("page-shown")]);
+      expect(deadline(state)).toBe(ms);
+    }
+  });
+
   it("that proves right has its own name, and a new epoch is made at once", () => {
     const table = [
       ["network-back", "network-changed"],

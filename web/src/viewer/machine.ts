@@ -24,7 +24,7 @@
 //! person, and a way out of `ended`, `refused` and `stopped`.
 
 import type { ConnectionState, Problem } from "../api/types";
-import { DOUBTS, type Doubt } from "./doubt";
+import { DOUBTS, type Doubt, patience } from "./doubt";
 import * as limits from "./limits";
 
 /** Why an attempt gave no picture. */
@@ -72,6 +72,8 @@ export interface State {
   readonly own: number | undefined;
   /** The newest epoch of the session, whoever made it. */
   readonly newest: number;
+  /** How long the machine's last answer took, there and back. */
+  readonly rttMs: number;
 }
 
 /** What one attempt's connection and calls report. */
@@ -85,7 +87,7 @@ export type AttemptEvent =
   | { type: "dtls-connected" }
   | { type: "frame" }
   /** The machine was heard, by an answer or a frame. */
-  | { type: "heard" }
+  | { type: "heard"; rttMs?: number }
   /** Another page has a newer epoch: this one, where the controller said which. */
   | { type: "taken-over"; current?: number }
   | { type: "failed"; cause: Cause }
@@ -127,6 +129,7 @@ export const initial: State = {
   cause: undefined,
   own: undefined,
   newest: 0,
+  rttMs: 0,
 };
 
 /** How long the present phase may last; its end is a `deadline` event. */
@@ -147,7 +150,7 @@ export function deadline(state: State): number | undefined {
     case "seeing":
       return limits.FRAME_MS;
     case "live":
-      if (state.phase.probing) return limits.PROBE_MS;
+      if (state.phase.probing) return patience(limits.PROBE_MS, state.rttMs);
       return state.failures > 0 ? limits.SETTLE_MS : undefined;
     case "waiting":
       return pause(state.failures);
@@ -213,7 +216,7 @@ function attemptStep(state: State, event: AttemptEvent): Step {
     case "frame":
       return rise(state, "live");
     case "heard":
-      return phase.at === "live" && phase.probing ? to(state, { ...phase, probing: undefined }) : stay(state);
+      return heard({ ...state, rttMs: event.rttMs ?? state.rttMs });
     case "taken-over":
       return takenOver(state, event.current);
     case "failed":
@@ -235,6 +238,11 @@ function posted(before: State, epoch: number): Step {
 function notPosted(state: State, tries: number, cause: Cause, atLeastMs = 0): Step {
   const pauseMs = Math.max(pause(Math.max(tries, 2)), Math.min(atLeastMs, limits.MAX_RETRY_AFTER_MS));
   return to({ ...state, cause }, { at: "reposting", tries, pauseMs });
+}
+
+function heard(state: State): Step {
+  const { phase } = state;
+  return phase.at === "live" && phase.probing ? to(state, { ...phase, probing: undefined }) : stay(state);
 }
 
 /** The person wants the desktop here, and the offer came after an epoch that is not the newest: so it comes after that. */

@@ -1,7 +1,7 @@
 //! What the browser says that makes a connection doubtful. It decides nothing and ends with its signal.
 
 import { type Doubt, type Look, slept } from "./doubt";
-import { PING_MS } from "./limits";
+import { TICK_MS } from "./limits";
 
 /** Calls back with each doubt. */
 export function listenForDoubts(tell: (doubt: Doubt) => void, signal: AbortSignal): void {
@@ -18,7 +18,7 @@ export function listenForDoubts(tell: (doubt: Doubt) => void, signal: AbortSigna
     else if (last.visible && !before.visible) tell("page-shown");
   };
   document.addEventListener("visibilitychange", look, { signal });
-  const timer = setInterval(look, PING_MS);
+  const timer = setInterval(look, TICK_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
 }
 

@@ -345,8 +345,7 @@ export class Viewer {
       case "desktop":
         return this.#publish({ desktop: { width: message.width, height: message.height } });
       case "pong":
-        attempt.heartbeat?.pong(message.id);
-        return this.#tell(number, { type: "heard" });
+        return this.#tell(number, { type: "heard", rttMs: attempt.heartbeat?.pong(message.id) ?? 0 });
     }
   }
 
