@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { Attempt } from '../e2e/src/harness/attempt.mjs';
 import { until } from '../e2e/src/harness/wait.mjs';
 import { World } from '../e2e/src/harness/world.mjs';
+import { waiting } from '../e2e/src/scenarios/pool.mjs';
 import { FILES, PROVIDERS } from '../e2e/src/scenarios/providers.mjs';
 import { look, percent } from './cpu.mjs';
 import { installEye, UNSEEN_MS } from './eye.mjs';
@@ -20,6 +21,9 @@ const OUT = fileURLToPath(new URL('out', import.meta.url));
 const QUICK = process.env.ROUNDS === 'quick';
 const times = (count) => (QUICK ? Math.max(2, Math.round(count / 10)) : count);
 const COLD_STARTS = times(15);
+const POOLED_STARTS = times(15);
+/** A browser's start, so that the click does not fall into it. */
+const BROWSER_UP_MS = 3000;
 const CLICKS = times(200);
 /** The machine's browser settles, for as long as a page lives, on showing what it draws one or two frames late or at once.
  * Clicks on one page would say which of them was drawn, so that the clicks while scrolling go to several machines. */
@@ -35,7 +39,7 @@ const memory = [];
 const answered = { first: [], again: [] };
 const noteMemory = (world) => memory.push(world.controller.memory() / 1024 / 1024);
 
-async function coldStart(world) {
+async function start(world) {
   const attempt = await Attempt.begin(world, 'codex');
   await attempt.desktop.picture();
   const took = await attempt.page.evaluate(() => {
@@ -46,6 +50,20 @@ async function coldStart(world) {
   await attempt.reached('frame-decoded');
   await end(world, attempt);
   return took;
+}
+
+/** Clicks that find a machine waiting, its browser up. */
+async function pooledStarts(world) {
+  await world.controller.restart({ ANTEROOM_MACHINES__POOL: '1' });
+  const took = [];
+  const used = [];
+  for (let round = 0; round < POOLED_STARTS; round += 1) {
+    used.push(await waiting(world, used));
+    await pause(BROWSER_UP_MS);
+    took.push(await start(world));
+  }
+  await world.controller.restart();
+  return summary(took);
 }
 
 function noteAnswers(world, attempt) {
@@ -144,8 +162,9 @@ async function reloads({ attempt }) {
 async function measure(world) {
   const figures = {};
   const cold = [];
-  for (let round = 0; round < COLD_STARTS; round += 1) cold.push(await coldStart(world));
+  for (let round = 0; round < COLD_STARTS; round += 1) cold.push(await start(world));
   figures['click_to_first_frame_ms.cold'] = summary(cold);
+  figures['click_to_first_frame_ms.pool'] = await pooledStarts(world);
   const still = await openStage(world, 'click');
   const idle = await load(still, world);
   const idleClicks = await clicks(still, CLICKS);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, Ports, Settings,
+    Catalogue, Controller, DeadlineOverrides, PoolSettings, Ports, Settings,
     http::{Bounded, Bounds, Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
@@ -110,7 +110,7 @@ fn settings(guest: SocketAddr) -> Settings {
     let ms = Some(DEADLINE_MS);
     Settings {
         owner_name: "Owner".to_owned(),
-        placement: Placement { driver: "fake".to_owned(), pool },
+        placement: Placement { driver: "fake".to_owned(), pool, made_from: String::new() },
         guest_url: format!("http://{guest}"),
         desktop: DesktopSize { width: 1280, height: 720 },
         limits: Limits::default(),
@@ -123,6 +123,7 @@ fn settings(guest: SocketAddr) -> Settings {
             sign_in_ms: ms,
             saving_ms: ms,
         },
+        pool: PoolSettings::default(),
     }
 }
 

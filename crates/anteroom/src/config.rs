@@ -79,6 +79,10 @@ pub(crate) struct Machines {
     pub(crate) max: u32,
     /// The same for one person.
     pub(crate) per_owner: u32,
+    /// How many are made before anybody asks, and wait; 0 for none.
+    pub(crate) pool: u32,
+    /// Mebibytes of the host's memory that stay free: below this no machine waits.
+    pub(crate) pool_keep_free_mb: u32,
     /// What each may use: `memory_mb`, `pids`, `cpu_percent`, `disk_mb`.
     pub(crate) limits: Limits,
     /// Where each has a directory while it lives.
@@ -235,6 +239,8 @@ impl Default for Machines {
         Self {
             max: 8,
             per_owner: 4,
+            pool: 1,
+            pool_keep_free_mb: 1024,
             limits: Limits::default(),
             run_dir: PathBuf::from("/run/anteroom/machines"),
             first_uid: 1_200_000,

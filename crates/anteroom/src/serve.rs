@@ -8,7 +8,7 @@ use std::{future::IntoFuture as _, net::SocketAddr, sync::Arc, time::Duration};
 use anteroom_controller::{
     Controller, Error, Ports, Reach, Token,
     http::{Bounded, Bounds, Edge, Hosts, guest_router, person_router},
-    reconciler::Reconciler,
+    reconciler::{Reconciler, empty_pool},
     timer,
 };
 use anteroom_machines::{Driver, Limit};
@@ -83,12 +83,14 @@ pub(crate) async fn run(config: Config, key: Option<Secret<String>>) -> Result<(
     let store = wiring::store(&config).await?;
     let ring = wiring::key_ring(&wiring::key_source(&config, key), &*store).await?;
     let catalogue = wiring::catalogue(&config)?;
-    let driver = Arc::new(SandboxDriver::open(wiring::sandbox(&config)?).await?);
+    let sandbox = wiring::sandbox(&config)?;
+    let made_from = wiring::made_from(&config, &sandbox)?;
+    let driver = Arc::new(SandboxDriver::open(sandbox).await?);
     say_what_holds(&*driver);
     // The gateway's address exists since the driver has made the bridge.
     let guests = listen(SocketAddr::from((config.network.gateway, config.network.guest_port)), "guests").await?;
     let people = listen(config.listen, "people").await?;
-    let settings = wiring::settings(&config, driver.name(), format!("http://{}", guests.1))?;
+    let settings = wiring::settings(&config, driver.name(), made_from, format!("http://{}", guests.1))?;
     wiring::note_bound_address(&config, people.1)?;
     let ports = Ports { store: store.clone(), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
     let reach = Reach::default();
@@ -97,8 +99,12 @@ pub(crate) async fn run(config: Config, key: Option<Secret<String>>) -> Result<(
     controller.resume().await?;
     // The only place that prints a token, but for the commands that are asked for one.
     println!("Anteroom is at {}", link(people.1, &ports.new_link().await?));
-    let ended = serve(&config, &controller, driver, people, guests).await;
+    let ended = serve(&config, &controller, driver.clone(), people, guests).await;
     drop(relay);
+    // Machines of sessions go on; those that wait for one would wait for nobody.
+    if tokio::time::timeout(STOP_TIMEOUT, empty_pool(&controller, &*driver)).await.is_err() {
+        tracing::warn!("pooled machines are left; the next start takes them up");
+    }
     store_closed(&store).await;
     ended
 }

@@ -8,13 +8,14 @@ use std::{
     sync::Arc,
 };
 
-use anteroom_controller::{Catalogue, CatalogueError, DeadlineOverrides, Settings, ports::random};
+use anteroom_controller::{Catalogue, CatalogueError, DeadlineOverrides, PoolSettings, Settings, ports::random};
 use anteroom_machines::{Additions, MachineFile};
 use anteroom_machines_sandbox as sandbox;
 use anteroom_protocol::{Secret, provider::Provider};
 use anteroom_store::{AddressPool, Placement, Store};
 use anteroom_store_sqlite::SqliteStore;
 use anteroom_vault::KeyRing;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     config::{self, Config},
@@ -202,16 +203,41 @@ pub(crate) fn catalogue(config: &Config) -> Result<Catalogue, WiringError> {
 }
 
 /// The controller's settings, once the guest's listener has its address.
-pub(crate) fn settings(config: &Config, driver: &str, guest_url: String) -> Result<Settings, WiringError> {
+pub(crate) fn settings(
+    config: &Config,
+    driver: &str,
+    made_from: String,
+    guest_url: String,
+) -> Result<Settings, WiringError> {
     Ok(Settings {
         owner_name: config.owner_name.clone(),
-        placement: Placement { driver: driver.to_owned(), pool: address_pool(config)? },
+        placement: Placement { driver: driver.to_owned(), pool: address_pool(config)?, made_from },
         guest_url,
         desktop: config.desktop,
         limits: config.machines.limits,
         additions: additions(&config.machines.additions)?,
         deadlines: deadlines(config.deadlines),
+        pool: PoolSettings {
+            size: config.machines.pool,
+            keep_free: u64::from(config.machines.pool_keep_free_mb) << 20,
+        },
     })
+}
+
+/// A fingerprint of what a machine is made from: image, agent, network and what the operator adds. Texts of files and of the
+/// environment go into a digest only.
+pub(crate) fn made_from(config: &Config, sandbox: &sandbox::Config) -> Result<String, WiringError> {
+    let agent = fs::metadata(&sandbox.agent).map_err(failed("looking at", &sandbox.agent))?;
+    let agent = (&sandbox.agent, agent.len(), agent.modified().ok());
+    let additions = additions(&config.machines.additions)?;
+    let mut digest = Sha256::new();
+    digest.update(format!("{:?}", (&sandbox.image, agent, &sandbox.network, config.desktop, config.machines.limits)));
+    digest.update(format!("{:?}", (&additions.ca_certificates, &additions.hosts, &additions.environment)));
+    for file in &additions.files {
+        digest.update(format!("{} {:o} {}\n", file.path, file.mode, file.contents.len()));
+        digest.update(&file.contents);
+    }
+    Ok(format!("{:x}", digest.finalize()))
 }
 
 fn deadlines(set: config::Deadlines) -> DeadlineOverrides {

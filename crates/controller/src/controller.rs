@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::{
     Catalogue, Error, Settings,
     error::Noun,
+    pool::Pool,
     ports::{Clock, Entropy},
     relays::{NoRelays, Reach, Relays},
     signal::Signal,
@@ -66,6 +67,7 @@ pub struct Controller {
     pub(crate) timer: Timer,
     pub(crate) relays: Arc<dyn Relays>,
     pub(crate) reach: Reach,
+    pub(crate) pool: Pool,
     wakers: Wakers,
     /// What commits want of machines.
     pub(crate) machines_wanted: Wanted,
@@ -106,6 +108,7 @@ impl Controller {
             timer: Timer::default(),
             relays,
             reach,
+            pool: Pool::default(),
             wakers: Wakers::default(),
             machines_wanted: Wanted::default(),
             closing: Signal::default(),
@@ -246,6 +249,8 @@ impl From<CommitError> for Uncommitted {
             // Only the creation of a session brings a key, and it looks at this error itself.
             CommitError::Repeated(_) => Self::Error(Error::KeyReused),
             CommitError::NoCapacity => Self::Error(Error::NoCapacity),
+            // Only the creation of a session names a pooled machine, and it looks at this error itself.
+            CommitError::MachineTaken(_) => Self::Conflict,
             CommitError::Store(error) => Self::Error(error.into()),
         }
     }

@@ -23,6 +23,9 @@ pub enum Error {
     /// There is none, or it is somebody else's: nobody learns which.
     #[error("there is no such {0:?} of yours")]
     NotFound(Noun),
+    /// The caller's token opens nothing any more.
+    #[error("the token opens nothing any more")]
+    NoAccess,
     /// The session does not take this.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -1,31 +1,51 @@
 //! The guest's use cases: what it is for, and what it reports.
 
+use std::time::Duration;
+
 use anteroom_protocol::{
-    SessionId,
+    MachineId, SessionId,
     guest::{Assignment, Report, Reports},
     limits,
 };
-use anteroom_session::{Input, Refusal};
+use anteroom_session::{
+    Input, Refusal,
+    machine::{MachineRow, Wanted},
+};
 
 use crate::{Caller, Controller, Error, Token};
 
 impl Controller {
-    /// The session of the machine with this token; `None` when the token opens nothing (any more).
-    pub(crate) async fn machine_session(&self, token: &Token) -> Result<Option<SessionId>, Error> {
-        Ok(self.store.machine_by_token(&token.digest()).await?.map(|row| row.session))
+    /// The machine with this token; `None` when the token opens nothing (any more).
+    pub(crate) async fn machine(&self, token: &Token) -> Result<Option<MachineRow>, Error> {
+        Ok(self.store.machine_by_token(&token.digest()).await?)
     }
 
-    /// What the machine is for. Asking is the agent's first word.
+    /// What the machine is for. A pooled one waits for a session that it is bound to. For the session, the asking is its
+    /// agent's first word.
     ///
     /// # Errors
-    /// The session has ended.
-    pub(crate) async fn assignment(&self, id: &SessionId) -> Result<Assignment, Error> {
+    /// The session has ended, or the machine is not wanted any more.
+    pub(crate) async fn assignment(&self, machine: &MachineId, wait: Duration) -> Result<Option<Assignment>, Error> {
+        let (mut waiter, deadline) = (self.keeper(machine), Self::poll_deadline(wait));
+        let mut place = None;
+        loop {
+            let row = self.store.machine(machine).await?.filter(|row| row.wanted == Wanted::Running);
+            match row.ok_or(Error::NoAccess)?.session {
+                Some(session) => return self.assigned(&session).await.map(Some),
+                None => place.get_or_insert_with(|| self.pool.enter(machine)),
+            };
+            if !waiter.changed_before(deadline).await {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn assigned(&self, id: &SessionId) -> Result<Assignment, Error> {
         let session = self.decide(&Caller::Machine(id.clone()), id, Input::AgentSpoke).await?.session;
         let provider =
             self.catalogue.get(&session.provider).ok_or_else(|| Error::UnknownProvider(session.provider.clone()))?;
         Ok(Assignment {
             session_id: session.id,
-            desktop: self.settings.desktop,
             login: provider.login.clone(),
             credential: provider.credential.clone(),
         })

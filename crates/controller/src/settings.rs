@@ -22,6 +22,17 @@ pub struct Settings {
     pub additions: Additions,
     /// Deadlines other than the defaults.
     pub deadlines: DeadlineOverrides,
+    /// Machines that wait for sessions.
+    pub pool: PoolSettings,
+}
+
+/// How many machines are made before anybody asks for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolSettings {
+    /// Machines that wait; 0 for none.
+    pub size: u32,
+    /// Bytes of the host's memory that stay free: below this the pool is emptied.
+    pub keep_free: u64,
 }
 
 /// Deadlines that the operator has set, milliseconds.

@@ -18,6 +18,8 @@ use crate::{
 
 /// How many of a person's newest sessions are looked through for live ones; more than can live at once.
 const RECENT_SESSIONS: u32 = 64;
+/// Pooled machines that others may be first to, one after the other; the last try makes a new one.
+const MAX_MACHINES_TRIED: u32 = 4;
 /// The longest idempotency key. A UUID has 36 characters.
 const MAX_KEY_BYTES: usize = 128;
 
@@ -85,23 +87,35 @@ impl Controller {
             return self.started_before(user, &earlier, &request).await;
         }
         let session = self.new_session(user, provider);
-        let change = self.first_change(&session, request.webrtc_offer.clone())?;
         let extras = Extras { idempotency_key: key, ..Extras::default() };
-        let extras = change.as_ref().map_or(extras.clone(), |change| self.placed(change, extras));
-        match self.store.create_session(&session, change.as_ref(), extras).await {
-            Ok(()) => {}
-            Err(CommitError::Repeated(earlier)) => return self.started_before(user, &earlier, &request).await,
-            Err(error) => {
-                return Err(match Uncommitted::from(error) {
-                    Uncommitted::Conflict => Error::Busy(1),
-                    Uncommitted::Error(error) => error,
-                });
+        for tries in 1..=MAX_MACHINES_TRIED {
+            // Without an offer there is no machine (invariant offer-first).
+            let takes = request.webrtc_offer.is_some() && tries < MAX_MACHINES_TRIED;
+            let machine = if takes { self.machine_for_session().await? } else { self.new_machine() };
+            let change = self.first_change(&session, request.webrtc_offer.clone(), machine)?;
+            let extras = change.as_ref().map_or(extras.clone(), |change| self.placed(change, extras.clone()));
+            match self.store.create_session(&session, change.as_ref(), extras).await {
+                Ok(()) => return Ok(self.stored(user, session, change, &request)),
+                Err(CommitError::Repeated(earlier)) => return self.started_before(user, &earlier, &request).await,
+                Err(CommitError::MachineTaken(machine)) => {
+                    tracing::debug!(%machine, "a pooled machine was bound or retired first");
+                }
+                Err(error) => {
+                    return Err(match Uncommitted::from(error) {
+                        Uncommitted::Conflict => Error::Busy(tries),
+                        Uncommitted::Error(error) => error,
+                    });
+                }
             }
         }
-        let (session, writes) = change.map_or((session, Vec::new()), |change| (change.session, change.writes));
+        Err(Error::Busy(MAX_MACHINES_TRIED))
+    }
+
+    fn stored(&self, user: &UserId, new: Session, change: Option<Change>, request: &StartSignIn) -> SignInStarted {
+        let (session, writes) = change.map_or((new, Vec::new()), |change| (change.session, change.writes));
         self.committed(&session, &writes);
-        self.bind_ticket(user, &session.id, &request);
-        Ok(started(&session))
+        self.bind_ticket(user, &session.id, request);
+        started(&session)
     }
 
     fn bind_ticket(&self, user: &UserId, session: &SessionId, request: &StartSignIn) {
@@ -131,17 +145,17 @@ impl Controller {
         Session::new(id, user.clone(), provider.id.clone(), deadlines, self.now())
     }
 
-    fn first_change(&self, session: &Session, offer: Option<OfferWithCandidates>) -> Result<Option<Change>, Error> {
+    fn first_change(
+        &self,
+        session: &Session,
+        offer: Option<OfferWithCandidates>,
+        machine: MachineId,
+    ) -> Result<Option<Change>, Error> {
         let Some(offer) = offer else { return Ok(None) };
-        match session.handle(self.offer_input(offer), self.now())? {
+        match session.handle(offer_input(offer, machine), self.now())? {
             Decision::Changed(change) => Ok(Some(*change)),
             Decision::Same => Ok(None),
         }
-    }
-
-    fn offer_input(&self, offer: OfferWithCandidates) -> Input {
-        let machine = MachineId::from_random(random(&*self.entropy));
-        Input::Offer { offer: offer.offer, candidates: offer.candidates, after: offer.after, machine }
     }
 
     /// The answer to a repeated request is that of the first one, as far as time has not gone on.
@@ -172,7 +186,8 @@ impl Controller {
     /// A wrong offer, an ended session, no capacity.
     pub async fn offer(&self, user: &UserId, id: &SessionId, offer: OfferWithCandidates) -> Result<Epoch, Error> {
         check_offer("", &offer)?;
-        let decided = self.decide(&Caller::Person(user.clone()), id, self.offer_input(offer)).await?;
+        let input = offer_input(offer, self.new_machine());
+        let decided = self.decide(&Caller::Person(user.clone()), id, input).await?;
         Ok(decided.session.current_epoch())
     }
 
@@ -224,6 +239,10 @@ impl Controller {
         };
         Ok(self.catalogue.iter().map(card).collect())
     }
+}
+
+fn offer_input(offer: OfferWithCandidates, machine: MachineId) -> Input {
+    Input::Offer { offer: offer.offer, candidates: offer.candidates, after: offer.after, machine }
 }
 
 fn started(session: &Session) -> SignInStarted {

@@ -1,18 +1,20 @@
 //! The agent's composition: what runs at the same time, and what waits for what.
 //!
 //! ```text
-//! boot ► assignment ─┬─ signaling: offer ► answer ► candidates, for every epoch    (until the session ends)
-//!                    ├─ views: offer ► answer, candidates, end, for all who watch  (until the session ends)
-//!                    ├─ reports, in order                                          (until the session ends)
-//!                    ├─ desktop: X server ► window manager ─► browser ◄─ pages ─┐
-//!                    └─ sign-in: (X server is up) seed files ► CLI ► URLs ──────┘
-//!                                 CLI's end ► capture ► credential ► wait for the session's end
+//! boot ─┬─ assignment ─┬─ signaling: offer ► answer ► candidates, for every epoch    (until the session ends)
+//!       │              ├─ views: offer ► answer, candidates, end, for all who watch  (until the session ends)
+//!       │              ├─ reports, in order                                          (until the session ends)
+//!       │              └─ sign-in: (X server is up) seed files ► CLI ► URLs ──────┐
+//!       │                           CLI's end ► capture ► credential ► wait for the session's end
+//!       └─ media engine, desktop: X server ► window manager ─► browser ◄─ pages ──┘
 //! ```
+//!
+//! A pooled machine is assigned when a session needs it; everything that needs no assignment is up by then.
 //!
 //! The session's end, told by the controller, is the only regular end: after a credential is saved the browser
 //! still shows the provider's last page, and after a failure the person may want to read it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anteroom_protocol::{
     Secret,
@@ -61,21 +63,22 @@ pub enum AgentError {
 /// When the agent lacks what it needs to begin.
 pub async fn run(boot: Boot, layout: Layout) -> Result<Ended, AgentError> {
     let controller = Controller::new(&boot)?;
-    let assignment = match controller.assignment().await {
-        Ok(assignment) => assignment,
+    let known = match controller.assignment_by_now().await {
+        Ok(known) => known,
         Err(ended) => return Ok(ended),
     };
-    tracing::info!(session = %assignment.session_id, "assigned");
     let listener = shim::listen(&layout.open_socket())
         .map_err(|source| AgentError::Socket { directory: layout.runtime_directory.clone(), source })?;
     let (asked_in, asked) = mpsc::channel(MAX_WAITING);
     let (pages_in, pages) = mpsc::channel(MAX_WAITING);
     let (displays_in, displays) = watch::channel(None);
     let (reporter, outbound) = reports::queue();
-    let machine = Machine { boot, layout, assignment, controller: controller.clone(), reporter };
+    let (assigned, _) = watch::channel(known);
+    let machine = Machine { boot, layout, assigned, controller: controller.clone(), reporter };
     Ok(tokio::select! {
+        ended = machine.wait_for_assignment() => ended,
         ended = machine.viewers(displays.clone()) => ended,
-        ended = outbound.deliver(&controller) => ended,
+        ended = async { machine.assignment().await; outbound.deliver(&controller).await } => ended,
         ended = machine.desktop(&displays_in) => ended,
         ended = machine.browser(displays.clone(), pages) => ended,
         ended = machine.sign_in(displays, asked, pages_in) => ended,
@@ -87,23 +90,53 @@ pub async fn run(boot: Boot, layout: Layout) -> Result<Ended, AgentError> {
 struct Machine {
     boot: Boot,
     layout: Layout,
-    assignment: Assignment,
+    assigned: watch::Sender<Option<Assignment>>,
     controller: Controller,
     reporter: Reporter,
 }
 
 impl Machine {
+    /// Asks what the machine is for, however long it is for nobody.
+    async fn wait_for_assignment(&self) -> Ended {
+        if self.assigned.borrow().is_none() {
+            tracing::info!("waits for a session");
+            match self.controller.assignment().await {
+                Ok(assignment) => drop(self.assigned.send_replace(Some(assignment))),
+                Err(ended) => return ended,
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// What the machine is for, once that is known.
+    async fn assignment(&self) -> Assignment {
+        let mut assigned = self.assigned.subscribe();
+        let known = assigned.wait_for(Option::is_some).await.ok().and_then(|known| known.clone());
+        match known {
+            Some(assignment) => assignment,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Media and signaling.
     async fn viewers(&self, displays: watch::Receiver<Option<Display>>) -> Ended {
-        let config = Config { address: self.boot.address, size: self.assignment.desktop };
+        let config = Config { address: self.boot.address, size: self.boot.desktop };
         let stage = match Stage::start(config).await {
             Ok(stage) => stage,
             Err(error) => return self.desktop_failed(error.to_string()).await,
         };
         tokio::select! {
-            ended = signaling::serve(&self.controller, &self.assignment.session_id, &stage) => ended,
-            ended = signaling::serve_views(&self.controller, &stage) => ended,
+            ended = self.signaling(&stage) => ended,
             ended = self.show_displays(&stage, displays) => ended,
+        }
+    }
+
+    async fn signaling(&self, stage: &Stage) -> Ended {
+        let session = self.assignment().await.session_id;
+        tracing::info!(%session, "assigned");
+        tokio::select! {
+            ended = signaling::serve(&self.controller, &session, stage) => ended,
+            ended = signaling::serve_views(&self.controller, stage) => ended,
         }
     }
 
@@ -119,19 +152,25 @@ impl Machine {
     }
 
     async fn desktop(&self, displays: &watch::Sender<Option<Display>>) -> Ended {
-        let size = self.assignment.desktop;
+        let size = self.boot.desktop;
         let why = desktop::supervise(&self.layout, size, &self.boot.environment, displays, &self.reporter).await;
         self.desktop_failed(why).await
     }
 
     async fn browser(&self, displays: watch::Receiver<Option<Display>>, pages: mpsc::Receiver<String>) -> Ended {
-        let why = browser::supervise(&self.layout, displays, pages, &self.reporter).await;
+        // Nobody waits for the first page of a pooled machine.
+        let grace = if self.assigned.borrow().is_some() { browser::FIRST_PAGE_GRACE } else { Duration::ZERO };
+        let why = browser::supervise(&self.layout, grace, displays, pages, &self.reporter).await;
         self.desktop_failed(why).await
     }
 
-    /// Reports it; what becomes of the session is the controller's decision.
+    /// Reports it; what becomes of the session is the controller's decision. A machine that has no session yet is of no
+    /// use: it ends, and another one is made.
     async fn desktop_failed(&self, why: String) -> Ended {
         tracing::error!(%why, "the desktop failed");
+        if self.assigned.borrow().is_none() {
+            return Ended(format!("the desktop failed before there was a session: {why}"));
+        }
         self.reporter.report(Report::DesktopFailed { detail: cut(why) }).await;
         std::future::pending().await
     }
@@ -143,11 +182,12 @@ impl Machine {
         asked: mpsc::Receiver<Asked>,
         pages: mpsc::Sender<String>,
     ) -> Ended {
+        let assignment = self.assignment().await;
         let Some(display) = desktop::next_display(&mut displays, 0).await else { return std::future::pending().await };
-        match self.prepare() {
+        match self.prepare(&assignment) {
             Ok(capture) => {
-                let environment = cli_environment(&self.layout, &display.environment, &self.assignment.login);
-                if self.run_cli(environment, asked, &pages).await == Some(0)
+                let environment = cli_environment(&self.layout, &display.environment, &assignment.login);
+                if self.run_cli(&assignment, environment, asked, &pages).await == Some(0)
                     && let Err(ended) = self.save(capture).await
                 {
                     return ended;
@@ -159,19 +199,20 @@ impl Machine {
     }
 
     /// Seed files, and then the watch: what was seeded is not taken for the CLI's work.
-    fn prepare(&self) -> Result<Capture, String> {
-        login::write_seed_files(&self.layout.home, &self.assignment.login.files).map_err(|error| error.to_string())?;
-        Capture::begin(&self.layout.home, self.assignment.credential.clone()).map_err(|error| error.to_string())
+    fn prepare(&self, assignment: &Assignment) -> Result<Capture, String> {
+        login::write_seed_files(&self.layout.home, &assignment.login.files).map_err(|error| error.to_string())?;
+        Capture::begin(&self.layout.home, assignment.credential.clone()).map_err(|error| error.to_string())
     }
 
     /// Runs the CLI to its end and returns its exit code, if it ran.
     async fn run_cli(
         &self,
+        assignment: &Assignment,
         environment: BTreeMap<String, String>,
         asked: mpsc::Receiver<Asked>,
         pages: &mpsc::Sender<String>,
     ) -> Option<i32> {
-        let setup = LoginSetup { login: self.assignment.login.clone(), environment, home: self.layout.home.clone() };
+        let setup = LoginSetup { login: assignment.login.clone(), environment, home: self.layout.home.clone() };
         let (events_in, mut events) = mpsc::channel(MAX_WAITING);
         let told = async {
             let mut code = None;

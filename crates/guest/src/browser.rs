@@ -22,7 +22,7 @@ use crate::{
 
 /// How long the start waits for the first page. A quick CLI has its URL 0.2 s after its start; beginning with it saves
 /// the start page and the second process (0.3 s). A slow CLI takes seconds, and then the browser is up long before.
-const FIRST_PAGE_GRACE: Duration = Duration::from_millis(800);
+pub const FIRST_PAGE_GRACE: Duration = Duration::from_millis(800);
 /// How long the browser may take to its window: 0.6 s alone, 13 s were seen with a dozen machines starting.
 const WINDOW_DEADLINE: Duration = Duration::from_secs(40);
 /// How long the second `chromium URL` may take to hand its URL over.
@@ -77,11 +77,12 @@ enum BrowserError {
     Windows(#[from] WindowsError),
 }
 
-/// Keeps a browser on the desktop, and opens what comes from `pages` in it. A browser that a person closes is
+/// Keeps a browser on the desktop, the first one after `grace` for its first page, and opens what comes from `pages` in it. A browser that a person closes is
 /// started again with the page that they were on their way to. Returns only when it can't be kept up, with
 /// the reason, or when nobody sends pages any more.
 pub async fn supervise(
     layout: &Layout,
+    grace: Duration,
     mut displays: watch::Receiver<Option<Display>>,
     mut pages: mpsc::Receiver<String>,
     reporter: &Reporter,
@@ -90,7 +91,7 @@ pub async fn supervise(
     let mut page: Option<String> = None;
     loop {
         let Some(display) = next_display(&mut displays, 0).await else { return "the desktop has ended".to_owned() };
-        let mut run = Run { layout, display: &display, reporter, page: &mut page };
+        let mut run = Run { layout, grace, display: &display, reporter, page: &mut page };
         let ended = tokio::select! {
             ended = run.until_it_ends(&mut pages) => ended,
             // The browser ends with its X server, which is nothing to be counted here.
@@ -109,6 +110,7 @@ pub async fn supervise(
 /// One browser process, from its start to its end.
 struct Run<'a> {
     layout: &'a Layout,
+    grace: Duration,
     display: &'a Display,
     reporter: &'a Reporter,
     /// The page that the person is on the way to; the next browser begins with it.
@@ -128,7 +130,7 @@ impl Run<'_> {
         pages: &mut mpsc::Receiver<String>,
     ) -> Result<std::convert::Infallible, BrowserError> {
         if self.page.is_none()
-            && let Ok(Some(page)) = timeout(FIRST_PAGE_GRACE, pages.recv()).await
+            && let Ok(Some(page)) = timeout(self.grace, pages.recv()).await
         {
             *self.page = Some(page);
         }

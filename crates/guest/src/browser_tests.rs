@@ -54,7 +54,8 @@ async fn pages_open_in_the_running_browser_and_a_killed_browser_comes_back_with_
             async move { desktop::supervise(&desktop_layout, size, &[], &displays_in, &desktop_reporter).await },
         );
     let browser_layout = layout.clone();
-    let browser = tokio::spawn(async move { supervise(&browser_layout, displays, pages_out, &reporter).await });
+    let browser =
+        tokio::spawn(async move { supervise(&browser_layout, FIRST_PAGE_GRACE, displays, pages_out, &reporter).await });
 
     assert_eq!(heard(&mut asked).await, "/start");
     let mut seen = Vec::new();
@@ -82,7 +83,9 @@ async fn a_browser_that_can_not_be_started_is_given_up_with_what_was_tried() {
     let (_displays_in, displays) = watch::channel(Some(display));
     let (_pages_in, pages) = mpsc::channel(1);
     let (reporter, _reports) = reports::queue();
-    let why = timeout(DEADLINE, supervise(&layout, displays, pages, &reporter)).await.expect("given up in time");
+    let why = timeout(DEADLINE, supervise(&layout, FIRST_PAGE_GRACE, displays, pages, &reporter))
+        .await
+        .expect("given up in time");
     assert!(why.contains("could not be started"), "{why}");
 }
 

@@ -36,7 +36,6 @@ const URL: &str = "https://auth.example.com/authorize?state=s1";
 fn assignment(script: &str) -> Assignment {
     Assignment {
         session_id: session_id(),
-        desktop: DesktopSize { width: 800, height: 600 },
         login: Login {
             command: vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()],
             environment: [("CLI_HOME".to_owned(), "{home}/.cli".to_owned())].into(),
@@ -97,6 +96,7 @@ fn boot(address: std::net::SocketAddr) -> Boot {
         controller_url: format!("http://{address}"),
         token: Secret::new("token-of-this-machine".to_owned()),
         address: [127, 0, 0, 1].into(),
+        desktop: DesktopSize { width: 800, height: 600 },
         environment: Vec::new(),
     }
 }

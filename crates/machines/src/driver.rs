@@ -20,6 +20,11 @@ pub trait Driver: Send + Sync {
     /// What it can hold to on this host.
     fn capabilities(&self) -> Capabilities;
 
+    /// Memory of the host that one more machine could use now, bytes; `None` where nobody can say.
+    fn free_memory(&self) -> Option<u64> {
+        None
+    }
+
     /// Makes the machine and starts its agent; returns when the agent's program runs. What an earlier attempt with the
     /// same id left is removed first, a running machine too.
     async fn create(&self, spec: &MachineSpec) -> Result<(), CreateError>;

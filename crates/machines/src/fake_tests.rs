@@ -3,7 +3,7 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
-use anteroom_protocol::guest::Boot;
+use anteroom_protocol::guest::{Boot, DesktopSize};
 
 use super::*;
 use crate::{
@@ -33,6 +33,7 @@ impl Host for FakeHost {
                 controller_url: "http://10.87.0.1:4001".into(),
                 token: String::from("token").into(),
                 address: IpAddr::V4(address),
+                desktop: DesktopSize { width: 1280, height: 720 },
                 environment: vec![],
             },
             limits: Limits::default(),

@@ -1,3 +1,5 @@
+use anteroom_protocol::guest::DesktopSize;
+
 use super::*;
 
 fn additions() -> Additions {
@@ -60,6 +62,7 @@ fn a_variable_of_the_additions_replaces_the_boot_documents() {
             controller_url: "http://10.87.0.1:4001".into(),
             token: String::from("secret-token").into(),
             address: IpAddr::from([10, 87, 0, 2]),
+            desktop: DesktopSize { width: 1280, height: 720 },
             environment: vec![("HTTPS_PROXY".into(), "http://old".into()), ("KEPT".into(), "1".into())],
         },
         limits: Limits::default(),

@@ -48,13 +48,14 @@ impl SignIn {
     fn act(&self, row: &Row, world: World) -> Act {
         let row = MachineRow {
             id: MachineId::from_random([3; 16]),
-            session: SessionId::from_random([1; 16]),
+            session: Some(SessionId::from_random([1; 16])),
             driver: String::new(),
             address: Ipv4Addr::LOCALHOST,
             wanted: row.wanted.into(),
             seen: row.seen.into(),
             attempts: row.attempts.into(),
             created_at: NOW,
+            made_from: String::new(),
         };
         machine::next(&row, &observed(world))
     }

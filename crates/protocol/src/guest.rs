@@ -22,6 +22,8 @@ pub struct Boot {
     pub token: Secret<String>,
     /// The machine's own IPv4 address, on which media is offered.
     pub address: std::net::IpAddr,
+    /// The desktop's size in pixels.
+    pub desktop: DesktopSize,
     /// Environment for every program that the agent starts (CA bundle, upstream proxy).
     pub environment: Vec<(String, String)>,
 }
@@ -33,8 +35,6 @@ pub struct Boot {
 pub struct Assignment {
     /// The session it serves.
     pub session_id: SessionId,
-    /// The desktop's size in pixels.
-    pub desktop: DesktopSize,
     /// How to sign in.
     pub login: Login,
     /// What the credential is.

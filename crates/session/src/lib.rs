@@ -2,7 +2,7 @@
 //!
 //! [`Session::handle`] takes what happened and when, and returns a [`Change`] that the caller commits as one
 //! transaction, or a [`Refusal`] that names why nothing changes. [`machine::next`] says what the reconciler does
-//! with one machine row. Who calls: the controller's use cases and its reconciler; the model checker and the
+//! with one machine row, [`pool::moves`] what with those that wait for sessions. Who calls: the controller's use cases and its reconciler; the model checker and the
 //! simulation call the very same code.
 //!
 //! This crate never does I/O, never reads a clock, never makes randomness, and knows no crate that does.
@@ -12,6 +12,7 @@ pub mod deadline;
 pub mod epoch;
 pub mod input;
 pub mod machine;
+pub mod pool;
 mod session;
 pub mod view;
 

@@ -46,8 +46,8 @@ pub enum Seen {
 pub struct MachineRow {
     /// Its id; all its things are named after it.
     pub id: MachineId,
-    /// The one session that it serves, ever.
-    pub session: SessionId,
+    /// The one session that it serves, ever; none while it is pooled, and waits for one.
+    pub session: Option<SessionId>,
     /// Which driver makes it.
     pub driver: String,
     /// Its own address of the pool; no other row that is not gone has it.
@@ -60,6 +60,9 @@ pub struct MachineRow {
     pub attempts: u32,
     /// When it was planned.
     pub created_at: UnixMillis,
+    /// What it is made from, image and settings: a fingerprint. A pooled machine that is made from something else than
+    /// new ones are is replaced.
+    pub made_from: String,
 }
 
 /// What the driver sees.
@@ -124,13 +127,14 @@ mod tests {
     fn row(wanted: Wanted, seen: Seen, attempts: u32) -> MachineRow {
         MachineRow {
             id: MachineId::from_random([1; 16]),
-            session: SessionId::from_random([2; 16]),
+            session: Some(SessionId::from_random([2; 16])),
             driver: "fake".into(),
             address: Ipv4Addr::new(10, 87, 0, 2),
             wanted,
             seen,
             attempts,
             created_at: UnixMillis(0),
+            made_from: String::new(),
         }
     }
 

@@ -126,15 +126,28 @@ impl Agent {
     }
 
     async fn work(&self) -> Result<(), Ended> {
-        let reply = self.repeat(&self.call("/api/guest/assignment".to_owned())).await?;
-        let Some(assignment) = reply.parse::<Assignment>() else {
-            self.scene.broken("no-null", format!("{}: the assignment is {}", self.name, reply.status));
-            return Err(Ended);
-        };
+        let assignment = self.assignment().await?;
         tokio::select! {
             biased;
             ended = self.signal(&assignment) => ended,
             ended = async { self.sign_in(&assignment).await?; std::future::pending().await } => ended,
+        }
+    }
+
+    /// A pooled machine waits until a session needs it.
+    async fn assignment(&self) -> Result<Assignment, Ended> {
+        let call = self.call("/api/guest/assignment?".to_owned()).waiting(POLL_WAIT_S, POLL_SLACK);
+        loop {
+            let reply = self.repeat(&call).await?;
+            match reply.status {
+                204 => {}
+                status => {
+                    return reply.parse().ok_or_else(|| {
+                        self.scene.broken("no-null", format!("{}: the assignment is {status}", self.name));
+                        Ended
+                    });
+                }
+            }
         }
     }
 

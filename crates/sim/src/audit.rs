@@ -7,7 +7,7 @@ use anteroom_protocol::{
     session::{ConnectionState, ReasonCode, SessionEvent, SessionEventKind, SessionState, Step},
     signaling::{LoggedCandidate, Side},
 };
-use anteroom_session::Session;
+use anteroom_session::{Session, machine::Wanted};
 use anteroom_store::{Store as _, Stored};
 use anteroom_store_sqlite::SqliteStore;
 use anteroom_vault::Binding;
@@ -51,10 +51,18 @@ impl Audit<'_> {
     }
 
     fn nothing_is_left(&self) {
-        for spec in self.scene.world.everything() {
-            self.broken("nothing-leaks", format!("{} is left in the world", spec.id));
+        let rows = self.look(self.store.machines());
+        let (pooled, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.session.is_none());
+        let waiting = pooled.iter().filter(|row| row.wanted == Wanted::Running).count();
+        if waiting > self.scene.pooled as usize {
+            self.broken("nothing-leaks", format!("{waiting} machines are pooled"));
         }
-        for row in self.look(self.store.machines()) {
+        for spec in self.scene.world.everything() {
+            if !pooled.iter().any(|row| row.id == spec.id) {
+                self.broken("nothing-leaks", format!("{} is left in the world", spec.id));
+            }
+        }
+        for row in rest {
             self.broken("nothing-leaks", format!("{} holds {}, seen {:?}", row.id, row.address, row.seen));
         }
     }

@@ -62,7 +62,7 @@ impl Call {
 
     /// Makes it a long poll: the path ends in its query by now.
     pub(crate) fn waiting(mut self, seconds: u64, slack: Duration) -> Self {
-        self.path = format!("{}&wait={seconds}", self.path);
+        self.path = format!("{}{}wait={seconds}", self.path, if self.path.ends_with('?') { "" } else { "&" });
         self.wait = Some(Duration::from_secs(seconds));
         self.deadline = Duration::from_secs(seconds) + slack;
         self

@@ -132,9 +132,11 @@ impl Scene {
         let Some(row) = self.row(&spec.id) else {
             return self.broken("nothing-leaks", format!("{} is made without a row", spec.id));
         };
-        let offer = self.database.wait(self.database.store().offer(&row.session, Epoch(1)));
-        if offer.expect("the store itself never fails").is_none() {
-            self.broken("offer-first", format!("{} is made before an offer of {}", spec.id, row.session));
+        if let Some(session) = &row.session {
+            let offer = self.database.wait(self.database.store().offer(session, Epoch(1)));
+            if offer.expect("the store itself never fails").is_none() {
+                self.broken("offer-first", format!("{} is made before an offer of {session}", spec.id));
+            }
         }
         for other in self.world.everything() {
             if other.id != spec.id && other.address == spec.address {
@@ -150,7 +152,13 @@ impl Scene {
     /// A machine is about to be destroyed.
     pub(crate) fn destroys(&self, id: &MachineId) {
         let Some(row) = self.row(id) else { return };
-        let Some(stored) = self.stored(&row.session) else {
+        let Some(session) = &row.session else {
+            if row.wanted != Wanted::Gone {
+                self.broken("nothing-leaks", format!("{id} is destroyed while it is wanted in the pool"));
+            }
+            return;
+        };
+        let Some(stored) = self.stored(session) else {
             return self.broken("nothing-leaks", format!("{id} has a row and no session"));
         };
         if row.wanted != Wanted::Gone || stored.session.end().is_none() {
@@ -187,7 +195,8 @@ impl Scene {
         let Some(row) = self.row(&spec.id) else {
             return self.broken("nothing-leaks", format!("the row of {} is lost", spec.id));
         };
-        let ended = self.stored(&row.session).is_some_and(|stored| stored.session.end().is_some());
+        let stored = row.session.as_ref().and_then(|session| self.stored(session));
+        let ended = stored.is_some_and(|stored| stored.session.end().is_some()) || row.wanted == Wanted::Gone;
         let alive = self.world.running().iter().any(|running| running.boot.token == spec.boot.token);
         if !ended && alive && row.attempts < 2 {
             self.broken("access", format!("the agent of {} is locked out while its session goes on", spec.id));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anteroom_controller::{DeadlineOverrides, Ports, Token, ports::Clock as _};
-use anteroom_protocol::{UserId, session::SessionView};
+use anteroom_protocol::{MachineId, UserId, session::SessionView};
 use anteroom_store::{AccessRow, Store as _};
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
@@ -79,7 +79,7 @@ impl Stage {
 async fn play(seed: u64, database: Database) -> Arc<Scene> {
     let (scene, owner) = set(seed, database);
     let deadlines = deadlines(&scene.dice);
-    scene.say("schedule", format!("seed {seed}, {} places, {deadlines:?}", scene.places));
+    scene.say("schedule", format!("seed {seed}, {} places, {} pooled, {deadlines:?}", scene.places, scene.pooled));
     let mut background = JoinSet::new();
     background.spawn(server::supervise(scene.clone(), deadlines));
     background.spawn(agent::inhabit(scene.clone()));
@@ -120,9 +120,10 @@ fn set(seed: u64, database: Database) -> (Arc<Scene>, UserId) {
     };
     database.wait(store.put_access(&foreign)).expect("a new database takes a token");
     let places = if dice.chance(8500) { 8 } else { 1 };
+    let pooled = if dice.chance(5000) { 1 + u32::from(dice.chance(5000)) } else { 0 };
     let owner = owner.expose().to_owned();
     let stranger = stranger.expose().to_owned();
-    (Scene::new(Props { dice, entropy, clock, database, places, owner, stranger }), user)
+    (Scene::new(Props { dice, entropy, clock, database, places, pooled, owner, stranger }), user)
 }
 
 /// Long enough for what has to happen, short enough to be met by what goes wrong.
@@ -164,7 +165,12 @@ fn is_over(scene: &Scene) -> bool {
     let store = scene.database.store();
     let live = scene.database.wait(store.live_sessions()).expect("the store itself never fails");
     let rows = scene.database.wait(store.machines()).expect("the store itself never fails");
-    scene.server.is_up() && live.is_empty() && rows.is_empty() && scene.world.everything().is_empty()
+    let is_pooled = |machine: &MachineId| rows.iter().any(|row| row.id == *machine && row.session.is_none());
+    let all_pooled = rows.iter().all(|row| row.session.is_none());
+    scene.server.is_up()
+        && live.is_empty()
+        && all_pooled
+        && scene.world.everything().iter().all(|spec| is_pooled(&spec.id))
 }
 
 /// Somebody who comes late still reads everything of every session.

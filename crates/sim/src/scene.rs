@@ -30,6 +30,8 @@ pub(crate) struct Scene {
     pub(crate) referee: Referee,
     /// Machines at a time.
     pub(crate) places: u32,
+    /// Machines that wait.
+    pub(crate) pooled: u32,
     /// The owner's token.
     pub(crate) owner: String,
     /// The token of a person who owns nothing here.
@@ -45,6 +47,7 @@ pub(crate) struct Props {
     pub(crate) clock: Arc<VirtualClock>,
     pub(crate) database: Database,
     pub(crate) places: u32,
+    pub(crate) pooled: u32,
     pub(crate) owner: String,
     pub(crate) stranger: String,
 }
@@ -63,6 +66,7 @@ impl Scene {
             network: Network::default(),
             referee: Referee::default(),
             places: props.places,
+            pooled: props.pooled,
             owner: props.owner,
             stranger: props.stranger,
             weather: Mutex::new(weather),

@@ -8,7 +8,10 @@ use std::{
 
 use anteroom_controller::{SignInStarted, StartSignIn};
 use anteroom_machines::{Additions, Limits, MachineSpec};
-use anteroom_protocol::{MachineId, ProviderId, Secret, SessionId, UserId, guest::Boot};
+use anteroom_protocol::{
+    MachineId, ProviderId, Secret, SessionId, UserId,
+    guest::{Boot, DesktopSize},
+};
 use anteroom_store::Store as _;
 use tokio::{
     sync::mpsc,
@@ -301,6 +304,7 @@ impl Script {
                 controller_url: "http://10.87.0.1:4001".to_owned(),
                 token: Secret::new("nobody".to_owned()),
                 address: std::net::Ipv4Addr::new(10, 99, 0, 1).into(),
+                desktop: DesktopSize { width: 1280, height: 720 },
                 environment: Vec::new(),
             },
             limits: Limits::default(),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, Error, Ports, Settings,
+    Catalogue, Controller, DeadlineOverrides, Error, PoolSettings, Ports, Settings,
     http::{Edge, Hosts, guest_router, person_router},
     ports::{Page, PageFile},
     reconciler::Reconciler,
@@ -195,7 +195,7 @@ async fn start(scene: &Arc<Scene>, life: &Life, deadlines: DeadlineOverrides) ->
     let store = Arc::new(Gate { scene: scene.clone(), life: life.clone() });
     let driver = Arc::new(Hands { inner: scene.world.driver(), scene: scene.clone(), life: life.clone() });
     let ports = Ports { store, clock: scene.clock.clone(), entropy: scene.entropy.clone() };
-    let controller = Controller::new(ports, catalogue(), key_ring(), settings(scene.places, deadlines));
+    let controller = Controller::new(ports, catalogue(), key_ring(), settings(scene.places, scene.pooled, deadlines));
     controller.resume().await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(Reconciler::new(controller.clone(), driver.clone()).run());
@@ -219,7 +219,7 @@ pub(crate) fn key_ring() -> KeyRing {
     KeyRing::new(Key::from_random([7; 32].into()))
 }
 
-fn settings(places: u32, deadlines: DeadlineOverrides) -> Settings {
+fn settings(places: u32, pooled: u32, deadlines: DeadlineOverrides) -> Settings {
     let pool = AddressPool {
         first: [10, 87, 0, 2].into(),
         // One more than there may be machines: an address is soon handed out again.
@@ -229,12 +229,13 @@ fn settings(places: u32, deadlines: DeadlineOverrides) -> Settings {
     };
     Settings {
         owner_name: "Owner".to_owned(),
-        placement: Placement { driver: "fake".to_owned(), pool },
+        placement: Placement { driver: "fake".to_owned(), pool, made_from: "image 1".to_owned() },
         guest_url: format!("http://{GUEST_HOST}"),
         desktop: DesktopSize { width: 1280, height: 720 },
         limits: Limits::default(),
         additions: Additions::default(),
         deadlines,
+        pool: PoolSettings { size: pooled, keep_free: 0 },
     }
 }
 

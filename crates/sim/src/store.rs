@@ -15,7 +15,7 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, StoredViews, TokenDigest,
+    AccessRow, CommitError, CredentialRow, Extras, Placement, Store, StoreError, Stored, StoredViews, TokenDigest,
 };
 use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
@@ -104,6 +104,8 @@ store_through_the_gate! {
     fn view_entries(id: &SessionId, after: u32, limit: u32) -> Result<Vec<ViewEntry>, StoreError>;
     fn machine(id: &MachineId) -> Result<Option<MachineRow>, StoreError>;
     fn machines() -> Result<Vec<MachineRow>, StoreError>;
+    fn plan_pooled(id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError>;
+    fn retire_pooled(id: &MachineId) -> Result<bool, StoreError>;
     fn begin_creating(id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;
     fn saw_machine(id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError>;
     fn machine_by_token(token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;

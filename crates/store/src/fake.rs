@@ -17,7 +17,9 @@ use anteroom_session::{
 use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
 
-use crate::{AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, StoredViews, TokenDigest};
+use crate::{
+    AccessRow, CommitError, CredentialRow, Extras, Placement, Store, StoreError, Stored, StoredViews, TokenDigest,
+};
 use tables::Tables;
 
 mod tables;
@@ -142,6 +144,14 @@ impl Store for FakeStore {
 
     async fn machines(&self) -> Result<Vec<MachineRow>, StoreError> {
         Ok(self.read(|tables| tables.machines_not_gone().map(|record| record.row.clone()).collect()))
+    }
+
+    async fn plan_pooled(&self, id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError> {
+        self.write(|tables| tables.plan_pooled(id, placement, now))
+    }
+
+    async fn retire_pooled(&self, id: &MachineId) -> Result<bool, StoreError> {
+        self.write(|tables| tables.retire_pooled(id))
     }
 
     async fn begin_creating(&self, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError> {

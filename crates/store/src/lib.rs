@@ -55,6 +55,8 @@ pub struct Placement {
     pub driver: String,
     /// Where its address comes from.
     pub pool: AddressPool,
+    /// What it is made from; see [`MachineRow::made_from`].
+    pub made_from: String,
 }
 
 /// A digest of a token: SHA-256 in lower-case hexadecimal. Tokens themselves are never stored.
@@ -100,7 +102,7 @@ pub struct AccessRow {
 /// What to do with a commit's token, credential and placement, beside the session's change.
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
-    /// Needed when the change plans a machine.
+    /// Needed when the change plans a machine. One that is pooled keeps what it was given before.
     pub placement: Option<Placement>,
     /// Stored in the same transaction (invariant saved-before-destroyed).
     pub credential: Option<CredentialRow>,
@@ -120,6 +122,9 @@ pub enum CommitError {
     /// No address is free, or there are as many machines as there may be.
     #[error("no place for another machine")]
     NoCapacity,
+    /// The machine that the change plans is there already, and is not pooled (any more): decide with another one.
+    #[error("machine {0} serves somebody else by now, or is gone")]
+    MachineTaken(MachineId),
     /// The credential would replace one with a version that is not older by one, or another credential.
     #[error("the credential of session {0} has changed meanwhile")]
     CredentialConflict(SessionId),
@@ -223,6 +228,11 @@ pub trait Store: Send + Sync + 'static {
     async fn machine(&self, id: &MachineId) -> Result<Option<MachineRow>, StoreError>;
     /// All rows that are not gone, in the order in which they were planned.
     async fn machines(&self) -> Result<Vec<MachineRow>, StoreError>;
+    /// Stores the intent to make a machine that serves nobody yet, with an address. A [`Write::PlanMachine`] that names it
+    /// binds it to that session.
+    async fn plan_pooled(&self, id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError>;
+    /// Has a pooled machine destroyed; false when it is not pooled any more.
+    async fn retire_pooled(&self, id: &MachineId) -> Result<bool, StoreError>;
     /// Before the driver is told: `seen` becomes `creating`, attempts grow by one, and the token's digest replaces an older one.
     async fn begin_creating(&self, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;
     /// Stores what was seen. With `gone` the address is free and the token dies; that may be said again, and nothing

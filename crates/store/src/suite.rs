@@ -65,6 +65,11 @@ macro_rules! conformance {
                 a_token_dies_with_its_machine,
                 a_new_attempt_replaces_the_token,
                 a_machine_that_is_heard_runs_from_then_on,
+                a_pooled_machine_is_bound_by_an_offer_and_keeps_its_token_and_address,
+                a_pooled_machine_is_bound_once,
+                a_pooled_machine_that_is_retired_is_bound_no_more,
+                a_bound_machine_is_not_retired_as_pooled,
+                pooled_machines_count_for_all_and_for_no_owner,
                 a_machine_that_is_gone_stays_gone,
                 an_unknown_machine_is_an_error,
             }

@@ -75,9 +75,16 @@ export class Controller {
     return this;
   }
 
-  /** Its environment: nothing of the test's but what a service has. */
+  /** Its environment: nothing of the test's but what a service has, and `settings` that a scenario changes. */
   environment() {
-    return { PATH: process.env.PATH, HOME: process.env.HOME, LANG: 'C.UTF-8' };
+    return { PATH: process.env.PATH, HOME: process.env.HOME, LANG: 'C.UTF-8', ...this.settings };
+  }
+
+  /** Starts it anew with other settings, e.g. `{ ANTEROOM_MACHINES__POOL: '1' }`. */
+  async restart(settings = {}) {
+    await this.stop();
+    this.settings = settings;
+    await this.start();
   }
 
   /** Another command of the program, on the same configuration. */

@@ -79,7 +79,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the machine is for. Asking is the agent's first word. */
+        /** What the machine is for; a pooled one waits until a session needs it. Asking is the agent's first word. */
         get: operations["assignment"];
         put?: never;
         post?: never;
@@ -454,8 +454,6 @@ export interface components {
         Assignment: {
             /** @description What the credential is. */
             credential: components["schemas"]["CredentialRules"];
-            /** @description The desktop's size in pixels. */
-            desktop: components["schemas"]["DesktopSize"];
             /** @description How to sign in. */
             login: components["schemas"]["Login"];
             /** @description The session it serves. */
@@ -583,19 +581,6 @@ export interface components {
         /** @description Everything that is connected. */
         Credentials: {
             credentials: components["schemas"]["CredentialView"][];
-        };
-        /** @description A desktop's size in pixels. */
-        DesktopSize: {
-            /**
-             * Format: int32
-             * @description Pixels, even.
-             */
-            height: number;
-            /**
-             * Format: int32
-             * @description Pixels, even.
-             */
-            width: number;
         };
         /**
          * Format: int32
@@ -1147,7 +1132,10 @@ export interface operations {
     };
     assignment: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Seconds, at most 25; 0 when it is left out. */
+                wait?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1162,6 +1150,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Assignment"];
                 };
+            };
+            /** @description Not yet. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem document (RFC 9457). */
             default: {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use anteroom_protocol::{SessionId, UserId};
+use anteroom_protocol::{MachineId, SessionId, UserId};
 use axum::{
     extract::{FromRequestParts, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
@@ -43,18 +43,22 @@ impl Hosts {
 /// The person who calls.
 pub(crate) struct Person(pub(crate) UserId);
 
-/// The session whose machine calls.
-pub(crate) struct Machine(SessionId);
+/// The machine that calls, and its session, once it has one.
+#[derive(Clone)]
+pub(crate) struct Machine {
+    pub(crate) id: MachineId,
+    session: Option<SessionId>,
+}
 
 impl Machine {
     /// The session in the path, if it is the machine's own: it learns of no other.
     pub(crate) fn only(self, named: &SessionId) -> Answer<SessionId> {
-        if self.0 == *named { Ok(self.0) } else { Err(problems::missing(Noun::Session)) }
+        self.session.filter(|own| own == named).ok_or_else(|| problems::missing(Noun::Session))
     }
 
     /// Its own session, for calls that name none.
-    pub(crate) fn own(self) -> SessionId {
-        self.0
+    pub(crate) fn own(self) -> Answer<SessionId> {
+        self.session.ok_or_else(|| problems::missing(Noun::Session))
     }
 }
 
@@ -70,7 +74,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Machine {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Answer<Self> {
-        parts.extensions.get::<SessionId>().cloned().map(Self).ok_or_else(problems::no_access)
+        parts.extensions.get::<Self>().cloned().ok_or_else(problems::no_access)
     }
 }
 
@@ -121,8 +125,8 @@ pub(crate) async fn machine(State(edge): State<Edge>, mut request: Request, next
 async fn let_machine_in(edge: &Edge, request: &mut Request) -> Answer<()> {
     named_host(edge, request)?;
     let token = bearer(request.headers()).ok_or_else(problems::no_access)?;
-    let session = edge.controller.machine_session(&token).await?.ok_or_else(problems::no_access)?;
-    request.extensions_mut().insert(session);
+    let row = edge.controller.machine(&token).await?.ok_or_else(problems::no_access)?;
+    request.extensions_mut().insert(Machine { id: row.id, session: row.session });
     Ok(())
 }
 

@@ -27,10 +27,26 @@ use crate::{
 
 type Use = State<Arc<Controller>>;
 
-/// What the machine is for. Asking is the agent's first word.
-#[utoipa::path(get, path = "/api/guest/assignment", tag = "guest", responses((status = 200, description = "What the machine is for.", body = Assignment), Problems))]
-pub(crate) async fn assignment(State(controller): Use, machine: Machine) -> Answer<Body<Assignment>> {
-    Ok(Body(controller.assignment(&machine.own()).await?))
+/// How long to wait.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AtMost {
+    /// Seconds, at most 25; 0 when it is left out.
+    wait: Option<u64>,
+}
+
+/// What the machine is for; a pooled one waits until a session needs it. Asking is the agent's first word.
+#[utoipa::path(
+    get, path = "/api/guest/assignment", tag = "guest", params(AtMost),
+    responses((status = 200, description = "What the machine is for.", body = Assignment), (status = 204, description = "Not yet."), Problems)
+)]
+pub(crate) async fn assignment(
+    State(controller): Use,
+    machine: Machine,
+    Params(of): Params<AtMost>,
+) -> Answer<Response> {
+    Ok(polled(controller.assignment(&machine.id, clamped(of.wait)).await?))
 }
 
 /// What happened in the machine, in order. Each may be repeated.
@@ -43,7 +59,7 @@ pub(crate) async fn reports(
     machine: Machine,
     Json(reports): Json<Reports>,
 ) -> Answer<StatusCode> {
-    controller.reports(&machine.own(), reports).await?;
+    controller.reports(&machine.own()?, reports).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -57,7 +73,7 @@ pub(crate) async fn credential(
     machine: Machine,
     Json(captured): Json<CapturedCredential>,
 ) -> Answer<StatusCode> {
-    controller.capture(&machine.own(), captured).await?;
+    controller.capture(&machine.own()?, captured).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -167,7 +183,7 @@ pub(crate) async fn get_views(
     machine: Machine,
     Params(of): Params<AfterEntry>,
 ) -> Answer<Response> {
-    Ok(polled(controller.next_views(&machine.own(), of.after, clamped(of.wait)).await?))
+    Ok(polled(controller.next_views(&machine.own()?, of.after, clamped(of.wait)).await?))
 }
 
 /// What the guest says to a view's offer. The same again is fine; 409 when it has said something else before, 410 when
@@ -182,6 +198,6 @@ pub(crate) async fn post_view_answer(
     OfView(view): OfView,
     Json(reply): Json<ViewReply>,
 ) -> Answer<StatusCode> {
-    controller.answer_view(&machine.own(), &view, reply).await?;
+    controller.answer_view(&machine.own()?, &view, reply).await?;
     Ok(StatusCode::NO_CONTENT)
 }

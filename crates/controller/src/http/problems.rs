@@ -85,6 +85,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound(noun) => not_found(noun),
+            Error::NoAccess => no_access(),
             Error::Refused(refusal) => refused(refusal),
             Error::View(refusal) => view_refused(refusal),
             Error::Fragment(problem) => fragment(&problem),

@@ -6,6 +6,7 @@
 //! knows is reclaimed (invariant nothing-leaks).
 
 mod owner;
+mod stock;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,6 +24,7 @@ use tokio::{
 
 use crate::{Controller, wanted::Named};
 use owner::Owner;
+pub use stock::empty_pool;
 
 /// How often everything is looked at, though nothing was heard.
 const SWEEP: Duration = Duration::from_secs(20);
@@ -64,12 +66,19 @@ impl Reconciler {
         loop {
             tokio::select! {
                 biased;
-                () = wanted.heard() => self.adopt_named().await,
+                () = wanted.heard() => {
+                    self.adopt_named().await;
+                    self.stock(false).await;
+                }
                 _ = sweep.tick() => {
                     self.adopt_rows().await;
                     self.reclaim().await;
+                    self.stock(true).await;
                 }
-                Some(ended) = self.owners.join_next_with_id() => self.disown(ended),
+                Some(ended) = self.owners.join_next_with_id() => {
+                    self.disown(ended);
+                    self.stock(false).await;
+                }
             }
         }
     }

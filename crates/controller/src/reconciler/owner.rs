@@ -128,9 +128,10 @@ impl Owner {
             return Ok(Step::Done);
         }
         // What a relay may reach for the session, again after each restart.
-        match row.wanted {
-            Wanted::Running => self.controller.reach.open(&row.session, row.address),
-            Wanted::Gone => self.controller.reach.close(&row.session),
+        match (&row.session, row.wanted) {
+            (Some(session), Wanted::Running) => self.controller.reach.open(session, row.address),
+            (Some(session), Wanted::Gone) => self.controller.reach.close(session),
+            (None, Wanted::Running | Wanted::Gone) => {}
         }
         let world = self.look(&row).await?;
         match next(&row, &world) {
@@ -172,13 +173,13 @@ impl Owner {
         let ms = began.elapsed().as_millis();
         let problem = match made {
             Ok(Ok(())) => {
-                tracing::info!(machine = %row.id, session = %row.session, ms, "the machine is made");
+                tracing::info!(machine = %row.id, session = ?row.session, ms, "the machine is made");
                 return self.take_up(row).await;
             }
             Ok(Err(error)) => without_machine(&error),
             Err(_) => format!("it took longer than {} s", CREATE_TIMEOUT.as_secs()),
         };
-        tracing::error!(machine = %row.id, session = %row.session, ms, problem, "the machine could not be made");
+        tracing::error!(machine = %row.id, session = ?row.session, ms, problem, "the machine could not be made");
         let detail = cut(format!("The machine could not be made: {problem}. Try again."));
         self.tell(row, Input::MachineNotCreated { code: ReasonCode::MachineFailed, detail }).await?;
         Ok(Step::Again)
@@ -206,6 +207,7 @@ impl Owner {
                 controller_url: settings.guest_url.clone(),
                 token: token.secret(),
                 address: row.address.into(),
+                desktop: settings.desktop,
                 environment: Vec::new(),
             },
             limits: settings.limits,
@@ -216,11 +218,13 @@ impl Owner {
     async fn take_up(&self, row: &MachineRow) -> Result<Step, StepError> {
         self.tell(row, Input::MachineCreated).await?;
         self.controller.store.saw_machine(&row.id, Seen::Running, self.controller.now()).await?;
+        // The next pooled one may be made.
+        self.controller.machines_wanted.of(&row.id);
         Ok(Step::Again)
     }
 
     async fn lost(&self, row: &MachineRow, detail: String) -> Result<Step, StepError> {
-        tracing::warn!(machine = %row.id, session = %row.session, detail, "the machine is lost");
+        tracing::warn!(machine = %row.id, session = ?row.session, detail, "the machine is lost");
         self.tell(row, Input::MachineLost { detail: cut(format!("The machine ended: {detail}")) }).await?;
         Ok(Step::Again)
     }
@@ -231,7 +235,7 @@ impl Owner {
         self.destroyed().await?;
         self.tell(row, Input::MachineDestroyed).await?;
         self.controller.store.saw_machine(&row.id, Seen::Gone, self.controller.now()).await?;
-        tracing::info!(machine = %row.id, session = %row.session, "the machine is gone");
+        tracing::info!(machine = %row.id, session = ?row.session, "the machine is gone");
         Ok(Step::Done)
     }
 
@@ -242,7 +246,8 @@ impl Owner {
 
     /// Why a sign-in failed stands on the machine's console, which goes with the machine.
     async fn log_console(&self, row: &MachineRow) {
-        let Ok(stored) = self.controller.load(&Caller::Controller, &row.session).await else { return };
+        let Some(session) = &row.session else { return };
+        let Ok(stored) = self.controller.load(&Caller::Controller, session).await else { return };
         match stored.session.state() {
             SessionState::Failed | SessionState::TimedOut => {}
             SessionState::WaitingForOffer
@@ -255,16 +260,30 @@ impl Owner {
         let Ok(Ok(console)) = tokio::time::timeout(INSPECT_TIMEOUT, self.driver.logs(&row.id)).await else { return };
         let tail = end_of(&console, LOGGED_CONSOLE_BYTES);
         if !tail.is_empty() {
-            tracing::warn!(machine = %row.id, session = %row.session, console = tail, "the console of a failed sign-in's machine");
+            tracing::warn!(machine = %row.id, %session, console = tail, "the console of a failed sign-in's machine");
         }
     }
 
-    /// Tells the session. One that has ended meanwhile has heard enough, and its row says so by now.
+    /// Tells the session, which the machine may have had since the row was read. One that has ended meanwhile has heard
+    /// enough, and its row says so by now.
     async fn tell(&self, row: &MachineRow, input: Input) -> Result<(), StepError> {
-        match self.controller.decide(&Caller::Controller, &row.session, input).await {
+        let Some(session) = self.controller.store.machine(&row.id).await?.and_then(|row| row.session) else {
+            return self.heed_pooled(row, &input).await;
+        };
+        match self.controller.decide(&Caller::Controller, &session, input).await {
             Ok(_) | Err(Error::Refused(Refusal::Ended(_))) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What happens to a pooled machine nobody waits for: one that failed is destroyed. When it was bound just now, the
+    /// step is taken again, and its session is told.
+    async fn heed_pooled(&self, row: &MachineRow, input: &Input) -> Result<(), StepError> {
+        if let Input::MachineNotCreated { .. } | Input::MachineLost { .. } = input {
+            self.controller.pool.failed();
+            self.controller.store.retire_pooled(&row.id).await?;
+        }
+        Ok(())
     }
 }
 

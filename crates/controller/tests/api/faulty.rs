@@ -19,7 +19,8 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, StoredViews, TokenDigest, fake::FakeStore,
+    AccessRow, CommitError, CredentialRow, Extras, Placement, Store, StoreError, Stored, StoredViews, TokenDigest,
+    fake::FakeStore,
 };
 use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
@@ -101,6 +102,8 @@ store_through_the_fuse! {
     fn view_entries(id: &SessionId, after: u32, limit: u32) -> Result<Vec<ViewEntry>, StoreError>;
     fn machine(id: &MachineId) -> Result<Option<MachineRow>, StoreError>;
     fn machines() -> Result<Vec<MachineRow>, StoreError>;
+    fn plan_pooled(id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError>;
+    fn retire_pooled(id: &MachineId) -> Result<bool, StoreError>;
     fn begin_creating(id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;
     fn saw_machine(id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError>;
     fn machine_by_token(token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, NoRelays, Ports, Reach, Relays, Settings, Token,
+    Catalogue, Controller, DeadlineOverrides, NoRelays, PoolSettings, Ports, Reach, Relays, Settings, Token,
     http::{Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
@@ -43,6 +43,8 @@ pub(crate) struct Lab {
     pub(crate) entropy: Arc<Counter>,
     pub(crate) ring: KeyRing,
     pub(crate) max_machines: u32,
+    pub(crate) pool: PoolSettings,
+    pub(crate) made_from: String,
     pub(crate) deadlines: DeadlineOverrides,
     pub(crate) relays: Arc<dyn Relays>,
 }
@@ -140,6 +142,8 @@ impl Lab {
             entropy: Arc::default(),
             ring: KeyRing::new(Key::from_random([7; 32].into())),
             max_machines: 8,
+            pool: PoolSettings::default(),
+            made_from: "image 1".to_owned(),
             deadlines: DeadlineOverrides::default(),
             relays: Arc::new(NoRelays),
         }
@@ -180,12 +184,13 @@ impl Lab {
         };
         Settings {
             owner_name: "Owner".to_owned(),
-            placement: Placement { driver: "fake".to_owned(), pool },
+            placement: Placement { driver: "fake".to_owned(), pool, made_from: self.made_from.clone() },
             guest_url: format!("http://{GUEST_HOST}"),
             desktop: DesktopSize { width: 1280, height: 720 },
             limits: Limits::default(),
             additions: Additions::default(),
             deadlines: self.deadlines,
+            pool: self.pool,
         }
     }
 

@@ -11,6 +11,7 @@ mod faulty;
 mod harness;
 mod machines;
 mod negotiation;
+mod pool;
 mod relays;
 mod sign_in;
 mod whep;

@@ -46,14 +46,32 @@ pub enum CredentialFate {
 }
 
 impl Controller {
-    /// What the machine is for.
+    /// What the machine is for, if that is known: a pooled one has no session yet.
     ///
     /// # Errors
     /// When the session has ended, or the controller does not know this machine.
+    pub async fn assignment_by_now(&self) -> Result<Option<Assignment>, Ended> {
+        self.assignment_within(0).await
+    }
+
+    /// What the machine is for, however long it takes until a session needs it.
+    ///
+    /// # Errors
+    /// As [`Self::assignment_by_now`].
     pub async fn assignment(&self) -> Result<Assignment, Ended> {
-        let answered = self.call(&Call::get("assignment", "/api/guest/assignment")).await;
+        loop {
+            if let Some(assignment) = self.assignment_within(limits::MAX_WAIT_S).await? {
+                return Ok(assignment);
+            }
+        }
+    }
+
+    async fn assignment_within(&self, seconds: u64) -> Result<Option<Assignment>, Ended> {
+        let query = format!("wait={seconds}");
+        let answered = self.call(&Call::long_poll("assignment", "/api/guest/assignment".to_owned(), query)).await;
         match answered.outcome() {
-            Outcome::Done => answered.parse(),
+            Outcome::Done if answered.status == StatusCode::NO_CONTENT => Ok(None),
+            Outcome::Done => answered.parse().map(Some),
             outcome @ (Outcome::Stale | Outcome::Refused | Outcome::Ended) => Err(answered.ended(outcome)),
         }
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use anteroom_protocol::{
     Epoch, SessionId, ViewId,
-    guest::{CapturedCredential, CapturedFile, Report},
+    guest::{Boot, CapturedCredential, CapturedFile, DesktopSize, Report},
     signaling::{Answer, AnswerType, AnswerWithCandidates, SdpDigest},
     view::{ViewEntryKind, ViewReply},
 };
@@ -192,6 +192,7 @@ fn an_endpoint_that_is_no_http_url_is_refused_and_a_token_is_never_repeated() {
             controller_url: url.to_owned(),
             token: Secret::new(token.to_owned()),
             address: [127, 0, 0, 1].into(),
+            desktop: DesktopSize { width: 800, height: 600 },
             environment: Vec::new(),
         };
         let error = Controller::new(&boot).err().expect("refused");

@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use anteroom_protocol::{Secret, guest::Boot};
+use anteroom_protocol::{
+    Secret,
+    guest::{Boot, DesktopSize},
+};
 use axum::{
     Router,
     body::Bytes,
@@ -90,6 +93,7 @@ pub(crate) fn client_of(address: SocketAddr) -> Controller {
         controller_url: format!("http://{address}"),
         token: Secret::new(TOKEN.to_owned()),
         address: [127, 0, 0, 1].into(),
+        desktop: DesktopSize { width: 800, height: 600 },
         environment: Vec::new(),
     };
     Controller::new(&boot).unwrap()

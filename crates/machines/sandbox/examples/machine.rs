@@ -13,7 +13,10 @@ use std::{
 
 use anteroom_machines::{Additions, Driver as _, Limits, MachineSpec};
 use anteroom_machines_sandbox::{Config, NetworkPolicy, SandboxDriver};
-use anteroom_protocol::{MachineId, guest::Boot};
+use anteroom_protocol::{
+    MachineId,
+    guest::{Boot, DesktopSize},
+};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
@@ -58,6 +61,7 @@ async fn show(image: &Path, agent: &Path, certificates: Vec<String>) -> Result<(
             controller_url: "http://10.88.0.1:4001".into(),
             token: String::from("none").into(),
             address: address.into(),
+            desktop: DesktopSize { width: 1280, height: 720 },
             environment: vec![],
         },
         limits: Limits::default(),

@@ -1,7 +1,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use anteroom_machines::{Additions, HostEntry, Limits, MachineFile};
-use anteroom_protocol::{MachineId, guest::Boot};
+use anteroom_protocol::{
+    MachineId,
+    guest::{Boot, DesktopSize},
+};
 
 use super::*;
 use crate::config::example;
@@ -17,6 +20,7 @@ fn spec(additions: Additions) -> MachineSpec {
             controller_url: "http://10.87.0.1:4001".into(),
             token: String::from("the-token").into(),
             address: IpAddr::V4(address),
+            desktop: DesktopSize { width: 1280, height: 720 },
             environment: vec![],
         },
         limits: Limits::default(),

@@ -21,7 +21,7 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, Store, StoreError, Stored, StoredViews, TokenDigest,
+    AccessRow, CommitError, CredentialRow, Extras, Placement, Store, StoreError, Stored, StoredViews, TokenDigest,
 };
 use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
@@ -141,6 +141,14 @@ impl Store for SqliteStore {
 
     async fn machines(&self) -> Result<Vec<MachineRow>, StoreError> {
         machines::not_gone(&self.database).await
+    }
+
+    async fn plan_pooled(&self, id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError> {
+        machines::plan_pooled(&self.database, id, placement, now).await
+    }
+
+    async fn retire_pooled(&self, id: &MachineId) -> Result<bool, StoreError> {
+        machines::retire_pooled(&self.database, id).await
     }
 
     async fn begin_creating(&self, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError> {

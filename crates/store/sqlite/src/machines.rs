@@ -19,13 +19,14 @@ use crate::{
 #[derive(sqlx::FromRow)]
 struct Columns {
     machine: String,
-    session: String,
+    session: Option<String>,
     driver: String,
     address: u32,
     wanted: String,
     seen: String,
     attempts: u32,
     created_at: i64,
+    made_from: String,
 }
 
 impl Columns {
@@ -33,17 +34,19 @@ impl Columns {
         let action = format_args!("read machine {}", self.machine);
         Ok(MachineRow {
             id: from_word(&self.machine, action)?,
-            session: from_word(&self.session, action)?,
+            session: self.session.map(|session| from_word(&session, action)).transpose()?,
             driver: self.driver,
             address: Ipv4Addr::from_bits(self.address),
             wanted: from_word(&self.wanted, action)?,
             seen: from_word(&self.seen, action)?,
             attempts: self.attempts,
             created_at: UnixMillis(self.created_at),
+            made_from: self.made_from,
         })
     }
 }
 
+/// Binds the session to the pooled machine of this id, or stores the intent to make one when there is none.
 pub(crate) async fn plan(
     connection: &mut SqliteConnection,
     id: &MachineId,
@@ -53,39 +56,84 @@ pub(crate) async fn plan(
     let session = &change.session;
     let action = || format!("plan machine {id} for session {}", session.id);
     let placement = placement.ok_or_else(|| StoreError::new(action(), "a planned machine needs a placement"))?;
-    let address = free_address(connection, &placement.pool, &session.owner).await.during(action())?;
+    if owned_by(connection, &session.owner).await.during(action())? >= placement.pool.max_machines_per_owner {
+        return Err(CommitError::NoCapacity);
+    }
+    let bound = sqlx::query(
+        "UPDATE machines SET session = ? WHERE machine = ? AND session IS NULL AND wanted = 'running' AND seen <> 'gone'",
+    )
+    .bind(session.id.as_str())
+    .bind(id.as_str())
+    .execute(&mut *connection)
+    .await
+    .during(action())?;
+    if bound.rows_affected() == 1 {
+        return Ok(());
+    }
+    let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM machines WHERE machine = ?")
+        .bind(id.as_str())
+        .fetch_optional(&mut *connection)
+        .await
+        .during(action())?;
+    if known.is_some() {
+        return Err(CommitError::MachineTaken(id.clone()));
+    }
+    insert(connection, id, Some(session.id.as_str()), placement, decided_at(change)).await
+}
+
+pub(crate) async fn plan_pooled(
+    database: &Database,
+    id: &MachineId,
+    placement: &Placement,
+    now: UnixMillis,
+) -> Result<(), CommitError> {
+    let mut transaction = database.transaction().await?;
+    insert(&mut transaction, id, None, placement, now).await?;
+    Ok(transaction.commit().await.during(format!("store the pooled machine {id}"))?)
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    id: &MachineId,
+    session: Option<&str>,
+    placement: &Placement,
+    now: UnixMillis,
+) -> Result<(), CommitError> {
+    let action = || format!("plan machine {id}");
+    let address = free_address(connection, &placement.pool).await.during(action())?;
     let address = address.ok_or(CommitError::NoCapacity)?;
     sqlx::query(
-        "INSERT INTO machines (machine, session, driver, address, wanted, seen, seen_at, attempts, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?7)",
+        "INSERT INTO machines (machine, session, driver, address, wanted, seen, seen_at, attempts, created_at, made_from)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?7, ?8)",
     )
     .bind(id.as_str())
-    .bind(session.id.as_str())
+    .bind(session)
     .bind(&placement.driver)
     .bind(address.to_bits())
     .bind(word(&Wanted::Running))
     .bind(word(&Seen::Planned))
-    .bind(decided_at(change).0)
+    .bind(now.0)
+    .bind(&placement.made_from)
     .execute(connection)
     .await
     .during(action())?;
     Ok(())
 }
 
-/// The next address, if there is place for a machine of this owner. Called within the transaction that writes, so that
-/// nobody else can take it meanwhile.
-async fn free_address(
-    connection: &mut SqliteConnection,
-    pool: &AddressPool,
-    owner: &UserId,
-) -> Result<Option<Ipv4Addr>, sqlx::Error> {
-    let held: Vec<(u32, bool)> =
-        sqlx::query_as("SELECT address, owner = ? FROM machines JOIN sessions USING (session) WHERE seen <> 'gone'")
-            .bind(owner.as_str())
-            .fetch_all(&mut *connection)
-            .await?;
-    let of_owner = held.iter().filter(|(_, of_owner)| *of_owner).count();
-    if held.len() >= pool.max_machines as usize || of_owner >= pool.max_machines_per_owner as usize {
+/// Machines of this owner's sessions that are not gone.
+async fn owned_by(connection: &mut SqliteConnection, owner: &UserId) -> Result<u32, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM machines JOIN sessions USING (session) WHERE seen <> 'gone' AND owner = ?")
+        .bind(owner.as_str())
+        .fetch_one(connection)
+        .await
+}
+
+/// The next address, if there is place for a machine. Called within the transaction that writes, so that nobody else can
+/// take it meanwhile.
+async fn free_address(connection: &mut SqliteConnection, pool: &AddressPool) -> Result<Option<Ipv4Addr>, sqlx::Error> {
+    let held: Vec<u32> =
+        sqlx::query_scalar("SELECT address FROM machines WHERE seen <> 'gone'").fetch_all(&mut *connection).await?;
+    if held.len() >= pool.max_machines as usize {
         return Ok(None);
     }
     let latest: Option<u32> =
@@ -94,8 +142,19 @@ async fn free_address(
             .bind(pool.last.to_bits())
             .fetch_optional(connection)
             .await?;
-    let held: BTreeSet<_> = held.into_iter().map(|(address, _)| Ipv4Addr::from_bits(address)).collect();
+    let held: BTreeSet<_> = held.into_iter().map(Ipv4Addr::from_bits).collect();
     Ok(pool.next_free(latest.map(Ipv4Addr::from_bits), &held))
+}
+
+pub(crate) async fn retire_pooled(database: &Database, id: &MachineId) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE machines SET wanted = 'gone' WHERE machine = ? AND session IS NULL AND wanted = 'running' AND seen <> 'gone'",
+    )
+    .bind(id.as_str())
+    .execute(&mut *database.writer().await?)
+    .await
+    .during(format!("retire the pooled machine {id}"))?;
+    Ok(done.rows_affected() == 1)
 }
 
 pub(crate) async fn retire(connection: &mut SqliteConnection, id: &MachineId) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anteroom_protocol::{
-    Epoch, MachineId, ProviderId, SessionId, UserId,
+    Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
     session::SessionEvent,
     signaling::{Answer, LoggedCandidate, Offer, Side},
 };
@@ -70,7 +70,7 @@ impl Tables {
             let session = &stored.session;
             session.end().is_none()
                 || session.machine.is_some()
-                || self.machines_not_gone().any(|record| record.row.session == session.id)
+                || self.machines_not_gone().any(|record| record.row.session.as_ref() == Some(&session.id))
         };
         self.sessions.iter().map(|record| &record.stored).filter(live).cloned().collect()
     }
@@ -207,30 +207,70 @@ impl Tables {
         if !self.offers.keys().any(|key| key.0 == session.id) {
             return Err(refused(id, "a machine needs a stored offer").into());
         }
+        if self.owned_by(&session.owner) >= placement.pool.max_machines_per_owner as usize {
+            return Err(CommitError::NoCapacity);
+        }
+        if self.machine(id).is_some() {
+            let record = self.machine_mut(id)?;
+            if !is_pooled(&record.row) {
+                return Err(CommitError::MachineTaken(id.clone()));
+            }
+            record.row.session = Some(session.id.clone());
+            return Ok(());
+        }
+        self.insert_machine(id, Some(session.id.clone()), placement, decided_at(change))
+    }
+
+    pub(super) fn plan_pooled(
+        &mut self,
+        id: &MachineId,
+        placement: &Placement,
+        now: UnixMillis,
+    ) -> Result<(), CommitError> {
         if self.machine(id).is_some() {
             return Err(refused(id, "there is such a machine already").into());
         }
+        self.insert_machine(id, None, placement, now)
+    }
+
+    pub(super) fn retire_pooled(&mut self, id: &MachineId) -> Result<bool, StoreError> {
+        let pooled = self.machines.iter_mut().find(|record| record.row.id == *id && is_pooled(&record.row));
+        Ok(pooled.map(|record| record.row.wanted = Wanted::Gone).is_some())
+    }
+
+    fn insert_machine(
+        &mut self,
+        id: &MachineId,
+        session: Option<SessionId>,
+        placement: &Placement,
+        created_at: UnixMillis,
+    ) -> Result<(), CommitError> {
         let row = MachineRow {
             id: id.clone(),
-            session: session.id.clone(),
+            session,
             driver: placement.driver.clone(),
-            address: self.free_address(&placement.pool, &session.owner).ok_or(CommitError::NoCapacity)?,
+            address: self.free_address(&placement.pool).ok_or(CommitError::NoCapacity)?,
             wanted: Wanted::Running,
             seen: Seen::Planned,
             attempts: 0,
-            created_at: decided_at(change),
+            created_at,
+            made_from: placement.made_from.clone(),
         };
         self.machines.push(MachineRecord { row, token: None });
         Ok(())
     }
 
-    fn free_address(&self, pool: &AddressPool, owner: &UserId) -> Option<Ipv4Addr> {
+    fn owned_by(&self, owner: &UserId) -> usize {
         let of_owner = |record: &&MachineRecord| {
-            self.session(&record.row.session).is_some_and(|session| session.stored.session.owner == *owner)
+            let session = record.row.session.as_ref().and_then(|session| self.session(session));
+            session.is_some_and(|session| session.stored.session.owner == *owner)
         };
+        self.machines_not_gone().filter(of_owner).count()
+    }
+
+    fn free_address(&self, pool: &AddressPool) -> Option<Ipv4Addr> {
         let held: BTreeSet<_> = self.machines_not_gone().map(|record| record.row.address).collect();
-        let of_this_owner = self.machines_not_gone().filter(of_owner).count();
-        if held.len() >= pool.max_machines as usize || of_this_owner >= pool.max_machines_per_owner as usize {
+        if held.len() >= pool.max_machines as usize {
             return None;
         }
         let of_pool = |address: &Ipv4Addr| (pool.first..=pool.last).contains(address);
@@ -270,6 +310,10 @@ impl Tables {
             |record: &&MachineRecord| record.token.as_ref() == Some(token) && record.row.wanted == Wanted::Running;
         self.machines_not_gone().find(bearer).map(|record| &record.row)
     }
+}
+
+fn is_pooled(row: &MachineRow) -> bool {
+    row.session.is_none() && row.wanted == Wanted::Running && row.seen != Seen::Gone
 }
 
 // --- credentials ---------------------------------------------------------------------------------

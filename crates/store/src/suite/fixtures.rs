@@ -130,7 +130,10 @@ pub fn pool(addresses: u8) -> AddressPool {
 
 #[must_use]
 pub fn placed(pool: AddressPool) -> Extras {
-    Extras { placement: Some(Placement { driver: String::from("fake"), pool }), ..Extras::default() }
+    Extras {
+        placement: Some(Placement { driver: String::from("fake"), pool, made_from: String::from("image 1") }),
+        ..Extras::default()
+    }
 }
 
 #[must_use]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use anteroom_session::{
     Change, Input, Write,
-    machine::{Seen, Wanted},
+    machine::{MachineRow, Seen, Wanted},
 };
 use tokio::task::JoinSet;
 
@@ -162,4 +162,64 @@ pub async fn an_unknown_machine_is_an_error(store: Tested) {
     assert!(error.to_string().contains(machine_id(1).as_str()), "{error}");
     let error = store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap_err();
     assert!(error.to_string().contains(machine_id(1).as_str()), "{error}");
+}
+
+async fn plan_pooled(store: &Tested, number: u32, pool: AddressPool) -> Result<(), CommitError> {
+    let placement = placed(pool).placement.unwrap();
+    store.plan_pooled(&machine_id(number), &placement, NOW).await
+}
+
+pub async fn a_pooled_machine_is_bound_by_an_offer_and_keeps_its_token_and_address(store: Tested) {
+    plan_pooled(&store, 1, pool(2)).await.unwrap();
+    store.begin_creating(&machine_id(1), &digest("token")).await.unwrap();
+    store.saw_machine(&machine_id(1), Seen::Running, NOW).await.unwrap();
+    let pooled = machine(&store, 1).await;
+    assert_eq!((&pooled.session, pooled.made_from.as_str()), (&None, "image 1"));
+    assert_eq!(store.machine_by_token(&digest("token")).await.unwrap().as_ref(), Some(&pooled));
+    assert_eq!(store.machines().await.unwrap(), std::slice::from_ref(&pooled));
+    start(&store, 1, &user(1), pool(2)).await;
+    let bound = machine(&store, 1).await;
+    assert_eq!(bound, MachineRow { session: Some(session_id(1)), ..pooled });
+    assert_eq!(store.machine_by_token(&digest("token")).await.unwrap(), Some(bound));
+}
+
+pub async fn a_pooled_machine_is_bound_once(store: Tested) {
+    plan_pooled(&store, 1, pool(4)).await.unwrap();
+    start(&store, 1, &user(1), pool(4)).await;
+    // Another session's offer names the same machine.
+    let other = session(2, &user(1));
+    let change = decide(&other, offer_input("offer 2", 1));
+    let refused = store.create_session(&other, Some(&change), placed(pool(4))).await;
+    assert!(matches!(refused, Err(CommitError::MachineTaken(_))), "{refused:?}");
+    assert_eq!(store.session(&session_id(2)).await.unwrap(), None);
+    assert_eq!(machine(&store, 1).await.session, Some(session_id(1)));
+}
+
+pub async fn a_pooled_machine_that_is_retired_is_bound_no_more(store: Tested) {
+    plan_pooled(&store, 1, pool(4)).await.unwrap();
+    assert!(store.retire_pooled(&machine_id(1)).await.unwrap());
+    assert!(!store.retire_pooled(&machine_id(1)).await.unwrap());
+    assert_eq!(machine(&store, 1).await.wanted, Wanted::Gone);
+    let refused = try_start(&store, 1, &user(1), pool(4)).await;
+    assert!(matches!(refused, Err(CommitError::MachineTaken(_))), "{refused:?}");
+}
+
+pub async fn a_bound_machine_is_not_retired_as_pooled(store: Tested) {
+    plan_pooled(&store, 1, pool(4)).await.unwrap();
+    start(&store, 1, &user(1), pool(4)).await;
+    assert!(!store.retire_pooled(&machine_id(1)).await.unwrap());
+    assert!(!store.retire_pooled(&machine_id(9)).await.unwrap());
+    assert_eq!(machine(&store, 1).await.wanted, Wanted::Running);
+}
+
+pub async fn pooled_machines_count_for_all_and_for_no_owner(store: Tested) {
+    let bounds = AddressPool { max_machines: 2, max_machines_per_owner: 1, ..pool(9) };
+    plan_pooled(&store, 1, bounds).await.unwrap();
+    plan_pooled(&store, 2, bounds).await.unwrap();
+    assert!(matches!(plan_pooled(&store, 3, bounds).await, Err(CommitError::NoCapacity)));
+    assert!(matches!(try_start(&store, 3, &user(1), bounds).await, Err(CommitError::NoCapacity)), "all are pooled");
+    start(&store, 1, &user(1), bounds).await;
+    let second = try_start(&store, 2, &user(1), bounds).await;
+    assert!(matches!(second, Err(CommitError::NoCapacity)), "the owner has one: {second:?}");
+    start(&store, 2, &user(2), bounds).await;
 }

@@ -25,7 +25,7 @@ pub async fn offer_and_intent_to_create_are_one_transaction(store: Tested) {
     assert_eq!(store.offer(&waiting.id, Epoch(1)).await.unwrap(), Some(offer("offer 1")));
     assert_eq!(store.offer(&waiting.id, Epoch(2)).await.unwrap(), None);
     let row = machine(&store, 1).await;
-    assert_eq!((&row.session, row.driver.as_str(), row.created_at), (&waiting.id, "fake", NOW));
+    assert_eq!((row.session.as_ref(), row.driver.as_str(), row.created_at), (Some(&waiting.id), "fake", NOW));
     assert_eq!((row.wanted, row.seen, row.attempts), (Wanted::Running, Seen::Planned, 0));
 }
 

@@ -21,7 +21,10 @@ use anteroom_machines::{
     suite::{Check, Host},
 };
 use anteroom_machines_sandbox::{Config, Exception, NetworkPolicy, SandboxDriver};
-use anteroom_protocol::{MachineId, guest::Boot};
+use anteroom_protocol::{
+    MachineId,
+    guest::{Boot, DesktopSize},
+};
 use async_trait::async_trait;
 use rustix::thread::UnshareFlags;
 
@@ -278,6 +281,7 @@ pub(crate) fn spec(random: [u8; 16], address: Ipv4Addr) -> MachineSpec {
             controller_url: "http://10.99.0.1:4001".into(),
             token: String::from("the-machines-token").into(),
             address: IpAddr::V4(address),
+            desktop: DesktopSize { width: 1280, height: 720 },
             environment: vec![],
         },
         limits: Limits { memory_mb: 256, pids: 64, cpu_percent: 100, disk_mb: 32 },

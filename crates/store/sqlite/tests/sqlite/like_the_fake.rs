@@ -109,7 +109,7 @@ fn input(choice: usize, number: u32) -> Input {
 /// Three addresses for five sessions, two machines for one owner.
 fn placement() -> Option<Placement> {
     let pool = AddressPool { max_machines_per_owner: 2, ..pool(3) };
-    Some(Placement { driver: String::from("fake"), pool })
+    Some(Placement { driver: String::from("fake"), pool, made_from: String::from("image 1") })
 }
 
 /// An outcome for comparison. What a failure says is each store's own.

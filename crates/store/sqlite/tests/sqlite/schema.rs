@@ -70,10 +70,13 @@ async fn statements_that_break_an_invariant_are_refused() {
         (format!("UPDATE machines SET seen = 'lost' WHERE session = '{two}'"), "CHECK"),
         (
             format!(
-                "INSERT INTO machines SELECT NULL, 'mac', session, driver, address, wanted, seen, 0, 0, NULL, 0 FROM machines WHERE machine = '{machine}'"
+                "INSERT INTO machines SELECT NULL, 'mac', session, driver, address, wanted, seen, 0, 0, NULL, 0, '' FROM machines WHERE machine = '{machine}'"
             ),
             "UNIQUE",
         ),
+        // one-machine, offer-first: a machine is bound once, by an offer
+        (format!("UPDATE machines SET session = '{one}' WHERE machine = '{machine}'"), "serves one session"),
+        (format!("UPDATE machines SET session = NULL WHERE machine = '{machine}'"), "serves one session"),
         (format!("DELETE FROM machines WHERE machine = '{machine}'"), "FOREIGN KEY"),
         // views: as offers, answers and logs; and over is for good
         ("UPDATE views SET state = 'answered'".to_owned(), "stays so"),
@@ -107,7 +110,7 @@ async fn a_machine_without_an_offer_is_refused() {
         "INSERT INTO sessions SELECT NULL, 'ses', owner, provider, 'waiting-for-offer', 0, NULL, 0, NULL, '{}', 1, NULL
                    FROM sessions LIMIT 1";
     sqlx::query(waiting).execute(&mut connection).await.unwrap();
-    let plan = "INSERT INTO machines VALUES (NULL, 'mac', 'ses', 'fake', 1, 'running', 'planned', 0, 0, NULL, 0)";
+    let plan = "INSERT INTO machines VALUES (NULL, 'mac', 'ses', 'fake', 1, 'running', 'planned', 0, 0, NULL, 0, '')";
     let error = sqlx::query(plan).execute(&mut connection).await.unwrap_err().to_string();
     assert!(error.contains("a machine needs a stored offer"), "{error}");
 }
