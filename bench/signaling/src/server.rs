@@ -11,7 +11,7 @@ use std::{
 
 use anteroom_controller::{
     Catalogue, Controller, DeadlineOverrides, PoolSettings, Ports, Settings,
-    http::{Bounded, Bounds, Edge, Hosts, guest_router, person_router},
+    http::{self, Bounds, Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
     timer,
@@ -71,8 +71,8 @@ pub(crate) async fn run(directory: &Path) -> Outcome {
     let mut parts = JoinSet::new();
     parts.spawn(Reconciler::new(controller.clone(), driver.clone()).run());
     parts.spawn(timer::run(controller.clone()));
-    parts.spawn(async { drop(axum::serve(Bounded::new(people, BOUNDS), person_calls.into_make_service()).await) });
-    parts.spawn(async { drop(axum::serve(Bounded::new(guests, BOUNDS), guest_calls.into_make_service()).await) });
+    parts.spawn(http::serve(people, BOUNDS, person_calls, std::future::pending()));
+    parts.spawn(http::serve(guests, BOUNDS, guest_calls, std::future::pending()));
     let token = ports.new_program_token().await?.secret();
     say(&Line::Ready { person, guest, token })?;
     tokio::select! {

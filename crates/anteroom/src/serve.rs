@@ -3,11 +3,11 @@
 //! SIGINT and SIGTERM stop the listeners and the reconciler. Machines go on running: the next start takes them up, and
 //! ends those whose sessions can't go on.
 
-use std::{future::IntoFuture as _, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anteroom_controller::{
     Controller, Error, Ports, Reach, Token,
-    http::{Bounded, Bounds, Edge, Hosts, guest_router, person_router},
+    http::{self, Bounds, Edge, Hosts, guest_router, person_router},
     reconciler::{Reconciler, empty_pool},
     timer,
 };
@@ -191,11 +191,7 @@ async fn listener(listener: TcpListener, bounds: Bounds, router: Router, mut sto
     let stopped = async move {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
-    let served =
-        axum::serve(Bounded::new(listener, bounds), router.into_make_service()).with_graceful_shutdown(stopped);
-    if let Err(error) = served.into_future().await {
-        tracing::error!(error = &error as &dyn std::error::Error, "a listener broke");
-    }
+    http::serve(listener, bounds, router, stopped).await;
 }
 
 /// The names of this host's own loopback, the configured address, and those that the operator adds.

@@ -41,8 +41,7 @@ impl Controller {
     ) -> Result<Option<OfferInEpoch>, Error> {
         let (mut waiter, deadline) = (self.waiter(id), Self::poll_deadline(wait));
         loop {
-            let session = self.going_on(&Caller::Machine(id.clone()), id).await?;
-            let epoch = session.current_epoch();
+            let epoch = self.going_on(&Caller::Machine(id.clone()), id).await?.current_epoch();
             if epoch > after {
                 return self.read_offer(id, epoch).await.map(Some);
             }
@@ -69,14 +68,19 @@ impl Controller {
     ) -> Result<Option<AnswerInEpoch>, Error> {
         let (mut waiter, deadline) = (self.waiter(id), Self::poll_deadline(wait));
         loop {
-            let session = self.going_on(&Caller::Person(user.clone()), id).await?;
-            if current(&session, epoch)?.answer_digest.is_some() {
+            if self.is_answered(user, id, epoch).await? {
                 return self.read_answer(id, epoch).await.map(Some);
             }
             if !waiter.changed_before(deadline).await {
                 return Ok(None);
             }
         }
+    }
+
+    /// Nothing of the session is kept: ten thousand pages wait between two looks.
+    async fn is_answered(&self, user: &UserId, id: &SessionId, epoch: Epoch) -> Result<bool, Error> {
+        let session = self.going_on(&Caller::Person(user.clone()), id).await?;
+        Ok(current(&session, epoch)?.answer_digest.is_some())
     }
 
     async fn read_answer(&self, id: &SessionId, epoch: Epoch) -> Result<AnswerInEpoch, Error> {
@@ -95,10 +99,9 @@ impl Controller {
     ) -> Result<Option<CandidateLog>, Error> {
         let (mut waiter, deadline) = (self.waiter(id), Self::poll_deadline(wait));
         loop {
-            let session = self.going_on(caller, id).await?;
-            let log = current(&session, at.epoch)?.log(at.side);
-            if log.last > at.after || log.complete {
-                let (complete, next) = (log.complete, log.last.max(at.after));
+            let (last, complete) = self.log_end(caller, id, at).await?;
+            if last > at.after || complete {
+                let next = last.max(at.after);
                 let mut candidates = self.store.candidates(id, at.epoch, at.side, at.after).await?;
                 // What was appended after the session was read belongs to the next piece.
                 candidates.retain(|logged| logged.seq <= next);
@@ -108,6 +111,13 @@ impl Controller {
                 return Ok(None);
             }
         }
+    }
+
+    /// How far the log has come, and whether it is complete.
+    async fn log_end(&self, caller: &Caller, id: &SessionId, at: LogPosition) -> Result<(u32, bool), Error> {
+        let session = self.going_on(caller, id).await?;
+        let log = current(&session, at.epoch)?.log(at.side);
+        Ok((log.last, log.complete))
     }
 
     /// The session, if it has not ended.

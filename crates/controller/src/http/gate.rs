@@ -5,7 +5,7 @@
 //! call that changes something must come from this page (its Origin). WHEP players stand on other pages: their
 //! addresses take the owner's token from any origin, and the cookie from this page only.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use anteroom_protocol::{MachineId, SessionId, UserId};
 use axum::{
@@ -16,7 +16,8 @@ use axum::{
 };
 
 use super::{
-    Edge, page, players,
+    Edge, page,
+    players::{self, Place},
     problems::{self, Answer, Failure},
 };
 use crate::{COOKIE_LIFETIME_MS, Token, error::Noun};
@@ -24,15 +25,16 @@ use crate::{COOKIE_LIFETIME_MS, Token, error::Noun};
 /// The cookie's name. A cookie belongs to a host, whatever the port.
 const COOKIE: &str = "anteroom";
 
-/// The names (with port, as in the Host header) under which a listener may be called.
+/// The names (with port, as in the Host header) under which a listener may be called. Clones are the same names: each
+/// request that waits has some.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hosts(BTreeSet<String>);
+pub struct Hosts(Arc<BTreeSet<String>>);
 
 impl Hosts {
     /// Takes `host:port`, or a host alone for the scheme's own port.
     #[must_use]
     pub fn new(hosts: impl IntoIterator<Item = String>) -> Self {
-        Self(hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect())
+        Self(Arc::new(hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect()))
     }
 
     fn have(&self, host: &str) -> bool {
@@ -80,11 +82,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Machine {
 
 /// The person's door.
 pub(crate) async fn person(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
-    match let_person_in(&edge, &mut request).await {
+    let place = Place::of(request.uri().path());
+    let mut response = match let_person_in(&edge, &mut request).await {
         Ok(None) => next.run(request).await,
         Ok(Some(instead)) => instead,
         Err(failure) => failure.into_response(),
+    };
+    if let Some(place) = place {
+        place.mark(response.headers_mut());
     }
+    response
 }
 
 async fn let_person_in(edge: &Edge, request: &mut Request) -> Answer<Option<Response>> {

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -27,7 +27,7 @@ pub struct Bounds {
 }
 
 /// The listener.
-pub struct Bounded {
+pub(crate) struct Bounded {
     listener: TcpListener,
     places: Arc<Semaphore>,
     peers: Peers,
@@ -38,7 +38,7 @@ pub struct Bounded {
 struct Peers(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// An accepted connection; it holds its place until it is dropped.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     _place: OwnedSemaphorePermit,
     _peer: Peer,
@@ -51,8 +51,7 @@ struct Peer {
 
 impl Bounded {
     /// Bounds the listener's connections.
-    #[must_use]
-    pub fn new(listener: TcpListener, bounds: Bounds) -> Self {
+    pub(crate) fn new(listener: TcpListener, bounds: Bounds) -> Self {
         Self {
             listener,
             places: Arc::new(Semaphore::new(bounds.total)),
@@ -60,26 +59,18 @@ impl Bounded {
             for_each_peer: bounds.for_each_peer,
         }
     }
-}
 
-impl Listener for Bounded {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
+    /// The next connection that has a place. May be dropped and called again.
+    pub(crate) async fn accept(&mut self) -> Connection {
         loop {
             let place = self.places.clone().acquire_owned().await.expect("the semaphore is never closed");
             let (stream, address) = Listener::accept(&mut self.listener).await;
             if let Some(peer) = self.peers.admit(address.ip(), self.for_each_peer) {
                 // Small answers go out at once; a failure costs 40 ms and nothing else.
                 let _ = stream.set_nodelay(true);
-                return (Connection { stream, _place: place, _peer: peer }, address);
+                return Connection { stream, _place: place, _peer: peer };
             }
         }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 }
 

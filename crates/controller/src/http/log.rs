@@ -6,23 +6,37 @@ use std::str::FromStr as _;
 use anteroom_protocol::SessionId;
 use axum::{
     extract::{MatchedPath, Request},
-    middleware::Next,
-    response::Response,
+    http::{Method, StatusCode},
 };
 use tokio::time::Instant;
 
-/// Logs a request when it is answered; a stream when it begins.
-pub(crate) async fn requests(request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
-    let session = request.uri().path().split('/').find_map(|part| SessionId::from_str(part).ok());
-    let response = next.run(request).await;
-    let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis());
-    match session {
-        _ if route == "/healthz" => tracing::debug!(%method, route, status, ms, "request"),
-        Some(session) => tracing::info!(%method, route, status, ms, %session, "request"),
-        None => tracing::info!(%method, route, status, ms, "request"),
+/// What is known of a request when it comes.
+pub(crate) struct Line {
+    began: Instant,
+    method: Method,
+    route: Option<MatchedPath>,
+    session: Option<SessionId>,
+}
+
+impl Line {
+    pub(crate) fn of(request: &Request) -> Self {
+        Self {
+            began: Instant::now(),
+            method: request.method().clone(),
+            route: request.extensions().get().cloned(),
+            session: request.uri().path().split('/').find_map(|part| SessionId::from_str(part).ok()),
+        }
     }
-    response
+
+    /// Logs a request when it is answered; a stream when it begins.
+    pub(crate) fn write(self, status: StatusCode) {
+        let Self { began, method, route, session } = self;
+        let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
+        let (status, ms) = (status.as_u16(), began.elapsed().as_millis());
+        match session {
+            _ if route == "/healthz" => tracing::debug!(%method, route, status, ms, "request"),
+            Some(session) => tracing::info!(%method, route, status, ms, %session, "request"),
+            None => tracing::info!(%method, route, status, ms, "request"),
+        }
+    }
 }

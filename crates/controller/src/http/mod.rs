@@ -18,6 +18,7 @@ mod page;
 mod person;
 mod players;
 mod problems;
+mod serve;
 mod views;
 mod whep;
 
@@ -26,13 +27,15 @@ use std::sync::Arc;
 use anteroom_machines::Driver;
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, FromRef},
-    middleware,
+    extract::{DefaultBodyLimit, FromRef, Request},
+    middleware::{self, Next},
+    response::Response,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use gate::Hosts;
-pub use listener::{Bounded, Bounds};
+pub use listener::Bounds;
+pub use serve::serve;
 
 use crate::{Controller, ports::Page};
 use anteroom_protocol::limits;
@@ -68,8 +71,7 @@ pub fn person_router(edge: Edge) -> Router {
         .fallback(page::serve)
         .method_not_allowed_fallback(problems::method_not_allowed)
         .layer(DefaultBodyLimit::max(limits::MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(edge.clone(), gate::person))
-        .layer(middleware::from_fn(players::outside));
+        .layer(middleware::from_fn_with_state(edge.clone(), gate::person));
     outside(gated, edge)
 }
 
@@ -89,9 +91,17 @@ fn outside(gated: Router<Edge>, edge: Edge) -> Router {
     gated
         .route("/healthz", axum::routing::get(health::alive))
         .method_not_allowed_fallback(problems::method_not_allowed)
-        .layer(middleware::from_fn(headers::secure))
-        .layer(middleware::from_fn(log::requests))
+        .layer(middleware::from_fn(around))
         .with_state(edge)
+}
+
+/// One layer, for each keeps a kilobyte or more of every request that waits.
+async fn around(request: Request, next: Next) -> Response {
+    let line = log::Line::of(&request);
+    let mut response = next.run(request).await;
+    headers::secure(response.headers_mut());
+    line.write(response.status());
+    response
 }
 
 fn person_calls() -> OpenApiRouter<Edge> {

@@ -5,7 +5,6 @@
 use axum::{
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 
@@ -23,7 +22,7 @@ const MAX_AGE: &str = "600";
 
 /// Which of the WHEP addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     /// `/api/session/{id}/whep`
     Endpoint,
     /// `/api/session/{id}/whep/{view}`
@@ -31,7 +30,7 @@ enum Place {
 }
 
 impl Place {
-    fn of(path: &str) -> Option<Self> {
+    pub(crate) fn of(path: &str) -> Option<Self> {
         let mut parts = path.strip_prefix("/api/session/")?.split('/');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(_), Some("whep"), None, None) => Some(Self::Endpoint),
@@ -47,7 +46,8 @@ impl Place {
         }
     }
 
-    fn mark(self, headers: &mut HeaderMap) {
+    /// Marks an answer, a refusal too: a player has to see why.
+    pub(crate) fn mark(self, headers: &mut HeaderMap) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
         match self {
@@ -73,16 +73,6 @@ pub(crate) fn options(request: &Request) -> Option<Response> {
         (header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE)),
     ];
     Some((StatusCode::OK, headers).into_response())
-}
-
-/// Marks every answer of the WHEP addresses, refusals too: a player has to see why.
-pub(crate) async fn outside(request: Request, next: Next) -> Response {
-    let place = Place::of(request.uri().path());
-    let mut response = next.run(request).await;
-    if let Some(place) = place {
-        place.mark(response.headers_mut());
-    }
-    response
 }
 
 #[cfg(test)]

@@ -78,7 +78,8 @@ impl Owner {
         let mut ended = false;
         loop {
             wanted.catch_up();
-            match self.step().await {
+            // A step has room of its own, for as long as it lasts: thousands of owners wait.
+            match Box::pin(self.step()).await {
                 Ok(Step::Done) => return,
                 Ok(Step::Again) => {
                     retry = Retry::default();
