@@ -22,6 +22,7 @@ macro_rules! conformance {
                 a_session_reads_back_as_it_was_stored,
                 a_commit_under_a_stale_version_stores_nothing,
                 of_two_commits_under_one_version_one_is_stored,
+                whoever_meets_a_conflict_can_read_what_they_met,
                 a_dropped_commit_is_stored_whole_or_not_at_all,
                 a_session_is_created_once,
                 an_idempotency_key_makes_one_session,

@@ -2,6 +2,7 @@
 
 use anteroom_protocol::{UnixMillis, UserId};
 use anteroom_store::{AccessRow, StoreError, TokenDigest};
+use sqlx::SqliteConnection;
 
 use crate::{
     database::{Database, During as _},
@@ -10,30 +11,35 @@ use crate::{
 
 pub(crate) async fn owner(database: &Database, candidate: &UserId, now: UnixMillis) -> Result<UserId, StoreError> {
     let action = "read or make the owner";
-    let mut connection = database.writer().await?;
+    let mut turn = database.turn(|| action.to_owned()).await?;
+    let owner = owner_in(&mut turn, candidate, now).await.during(action);
+    from_word(&turn.end(owner, || action.to_owned()).await?, action)
+}
+
+async fn owner_in(
+    connection: &mut SqliteConnection,
+    candidate: &UserId,
+    now: UnixMillis,
+) -> Result<String, sqlx::Error> {
     sqlx::query("INSERT INTO users (user, role, created_at) VALUES (?, 'owner', ?) ON CONFLICT DO NOTHING")
         .bind(candidate.as_str())
         .bind(now.0)
         .execute(&mut *connection)
-        .await
-        .during(action)?;
-    let owner: String = sqlx::query_scalar("SELECT user FROM users WHERE role = 'owner'")
-        .fetch_one(&mut *connection)
-        .await
-        .during(action)?;
-    from_word(&owner, action)
+        .await?;
+    sqlx::query_scalar("SELECT user FROM users WHERE role = 'owner'").fetch_one(connection).await
 }
 
 pub(crate) async fn put(database: &Database, row: &AccessRow) -> Result<(), StoreError> {
-    sqlx::query("INSERT OR REPLACE INTO access (digest, user, expires_at, once) VALUES (?, ?, ?, ?)")
+    let action = || format!("store an access of {}", row.user);
+    let mut turn = database.turn(action).await?;
+    let done = sqlx::query("INSERT OR REPLACE INTO access (digest, user, expires_at, once) VALUES (?, ?, ?, ?)")
         .bind(&row.digest.0)
         .bind(row.user.as_str())
         .bind(row.expires_at.0)
         .bind(row.once)
-        .execute(&mut *database.writer().await?)
-        .await
-        .during(format!("store an access of {}", row.user))?;
-    Ok(())
+        .execute(&mut *turn)
+        .await;
+    turn.end(done.map(drop).during(action()), action).await
 }
 
 pub(crate) async fn user(
@@ -58,17 +64,20 @@ pub(crate) async fn use_link(
     now: UnixMillis,
 ) -> Result<Option<UserId>, StoreError> {
     let action = "use up a link";
-    let mut transaction = database.transaction().await?;
-    sqlx::query("DELETE FROM access WHERE expires_at <= ?")
-        .bind(now.0)
-        .execute(&mut *transaction)
-        .await
-        .during(action)?;
-    let user: Option<String> = sqlx::query_scalar("DELETE FROM access WHERE digest = ? AND once = 1 RETURNING user")
-        .bind(&digest.0)
-        .fetch_optional(&mut *transaction)
-        .await
-        .during(action)?;
-    transaction.commit().await.during(action)?;
+    let mut turn = database.turn(|| action.to_owned()).await?;
+    let user = use_link_in(&mut turn, digest, now).await.during(action);
+    let user = turn.end(user, || action.to_owned()).await?;
     user.map(|user| from_word(&user, action)).transpose()
+}
+
+async fn use_link_in(
+    connection: &mut SqliteConnection,
+    digest: &TokenDigest,
+    now: UnixMillis,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query("DELETE FROM access WHERE expires_at <= ?").bind(now.0).execute(&mut *connection).await?;
+    sqlx::query_scalar("DELETE FROM access WHERE digest = ? AND once = 1 RETURNING user")
+        .bind(&digest.0)
+        .fetch_optional(connection)
+        .await
 }

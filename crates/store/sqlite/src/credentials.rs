@@ -135,22 +135,24 @@ pub(crate) async fn rewrap(
     version: u32,
     sealed: &SealedCredential,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE credentials SET sealed = ? WHERE credential = ? AND version = ?")
+    let action = || format!("rewrap version {version} of credential {id}");
+    let mut turn = database.turn(action).await?;
+    let done = sqlx::query("UPDATE credentials SET sealed = ? WHERE credential = ? AND version = ?")
         .bind(to_json(sealed))
         .bind(id.as_str())
         .bind(version)
-        .execute(&mut *database.writer().await?)
-        .await
-        .during(format!("rewrap version {version} of credential {id}"))?;
-    Ok(())
+        .execute(&mut *turn)
+        .await;
+    turn.end(done.map(drop).during(action()), action).await
 }
 
 pub(crate) async fn remove(database: &Database, owner: &UserId, id: &CredentialId) -> Result<bool, StoreError> {
+    let action = || format!("remove credential {id}");
+    let mut turn = database.turn(action).await?;
     let done = sqlx::query("DELETE FROM credentials WHERE owner = ? AND credential = ?")
         .bind(owner.as_str())
         .bind(id.as_str())
-        .execute(&mut *database.writer().await?)
-        .await
-        .during(format!("remove credential {id}"))?;
-    Ok(done.rows_affected() > 0)
+        .execute(&mut *turn)
+        .await;
+    turn.end(done.map(|done| done.rows_affected() > 0).during(action()), action).await
 }

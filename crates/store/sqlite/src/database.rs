@@ -10,11 +10,13 @@ use std::{
 
 use anteroom_store::StoreError;
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Sqlite, SqlitePool,
     migrate::{MigrateError, Migrator},
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+
+use crate::writer::{Turn, Writer};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -22,7 +24,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 const MAX_READERS: u32 = 4;
 /// How long a call waits for its connection, and a connection for a lock of another process (`anteroom vault rotate`
 /// beside the server). A commit takes some milliseconds, so this is a queue of hundreds.
-const MAX_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 /// What the write-ahead log is cut back to after a checkpoint; it grows beyond only while a long read goes on.
 const WAL_BYTES: &str = "8388608";
 
@@ -82,7 +84,8 @@ pub enum OpenError {
 /// One connection that writes and some that read.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
-    writer: SqlitePool,
+    writing: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
 }
 
@@ -98,16 +101,16 @@ impl Database {
             .pragma("journal_size_limit", WAL_BYTES)
             // What was removed is overwritten: SDP of old sessions and removed credentials don't stay in free pages.
             .pragma("secure_delete", "ON");
-        let writer = pool(1).connect_with(writing).await.map_err(failed)?;
-        MIGRATIONS.run(&writer).await.map_err(|source| not_migrated(path, source))?;
+        let writing = pool(1).connect_with(writing).await.map_err(failed)?;
+        MIGRATIONS.run(&writing).await.map_err(|source| not_migrated(path, source))?;
         let reading = options.pragma("query_only", "ON");
         let readers = pool(MAX_READERS).connect_with(reading).await.map_err(failed)?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer: Writer::start(writing.clone()), writing, readers })
     }
 
     pub(crate) async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        self.writing.close().await;
     }
 
     /// A connection that reads.
@@ -115,15 +118,20 @@ impl Database {
         self.readers.acquire().await.during("get a connection to read from the database")
     }
 
-    /// The connection that writes, for one statement.
-    pub(crate) async fn writer(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.writer.acquire().await.during("get the connection to write to the database")
+    /// A turn with the connection that writes, in a transaction of its own. `action` says what it is for.
+    pub(crate) async fn turn(&self, action: impl FnOnce() -> String) -> Result<Turn, StoreError> {
+        self.writer.turn(action).await
+    }
+}
+
+#[cfg(test)]
+impl Database {
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.writer
     }
 
-    /// The connection that writes, in a transaction, which is undone when it is dropped. It takes the lock at once:
-    /// one that begins by reading could lose it to another process in between, and would have to start again.
-    pub(crate) async fn transaction(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.during("begin a transaction of the database")
+    pub(crate) fn is_closing(&self) -> bool {
+        self.writing.is_closed()
     }
 }
 

@@ -1,9 +1,10 @@
 //! The store in one SQLite file: the adapter for one controller, with nothing to install.
 //!
-//! One connection writes, each transaction with `BEGIN IMMEDIATE`; others read beside it (write-ahead log). A commit is
-//! on the disk when it returns (`synchronous=FULL`): an offer that a page was told of, and a credential whose machine
-//! is about to be destroyed, must outlive a power cut. SQL stands in one file for each noun. The schema is in
-//! `migrations/`; its checks and triggers refuse what no decision asks for.
+//! One connection writes, each batch of transactions with `BEGIN IMMEDIATE`; others read beside it (write-ahead log). A
+//! commit is on the disk when it returns (`synchronous=FULL`): an offer that a page was told of, and a credential whose
+//! machine is about to be destroyed, must outlive a power cut. What comes while the disk is waited for shares the next
+//! wait (`writer.rs`). SQL stands in one file for each noun. The schema is in `migrations/`; its checks and triggers refuse
+//! what no decision asks for.
 //!
 //! Never here: a decision, a clock, a log line.
 
@@ -34,6 +35,7 @@ mod sessions;
 mod signaling;
 mod views;
 mod words;
+mod writer;
 
 use database::Database;
 pub use database::OpenError;

@@ -163,9 +163,8 @@ pub(crate) async fn retire(connection: &mut SqliteConnection, id: &MachineId) ->
         .bind(word(&Wanted::Gone))
         .bind(id.as_str())
         .execute(connection)
-        .await
-        .during(action())?;
-    must_exist(&done, action)
+        .await;
+    must_exist(done, action)
 }
 
 pub(crate) async fn saw_created(
@@ -187,18 +186,19 @@ pub(crate) async fn saw_created(
 
 pub(crate) async fn begin_creating(database: &Database, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError> {
     let action = || format!("begin to create machine {id}");
+    let mut turn = database.turn(action).await?;
     let done = sqlx::query("UPDATE machines SET seen = ?, attempts = attempts + 1, token_digest = ? WHERE machine = ?")
         .bind(word(&Seen::Creating))
         .bind(&token.0)
         .bind(id.as_str())
-        .execute(&mut *database.writer().await?)
-        .await
-        .during(action())?;
-    must_exist(&done, action)
+        .execute(&mut *turn)
+        .await;
+    turn.end(must_exist(done, action), action).await
 }
 
 pub(crate) async fn saw(database: &Database, id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError> {
     let action = || format!("store that machine {id} was seen {}", word(&seen));
+    let mut turn = database.turn(action).await?;
     let done = sqlx::query(
         "UPDATE machines SET seen = ?1, seen_at = ?2, token_digest = iif(?1 = 'gone', NULL, token_digest)
          WHERE machine = ?3",
@@ -206,14 +206,13 @@ pub(crate) async fn saw(database: &Database, id: &MachineId, seen: Seen, now: Un
     .bind(word(&seen))
     .bind(now.0)
     .bind(id.as_str())
-    .execute(&mut *database.writer().await?)
-    .await
-    .during(action())?;
-    must_exist(&done, action)
+    .execute(&mut *turn)
+    .await;
+    turn.end(must_exist(done, action), action).await
 }
 
-fn must_exist(done: &SqliteQueryResult, action: impl FnOnce() -> String) -> Result<(), StoreError> {
-    match done.rows_affected() {
+fn must_exist(done: Result<SqliteQueryResult, sqlx::Error>, action: impl Fn() -> String) -> Result<(), StoreError> {
+    match done.during(action())?.rows_affected() {
         0 => Err(StoreError::new(action(), "there is no such machine")),
         _ => Ok(()),
     }

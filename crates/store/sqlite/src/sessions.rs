@@ -39,21 +39,31 @@ pub(crate) async fn create(
     change: Option<&Change>,
     extras: &Extras,
 ) -> Result<(), CommitError> {
-    let mut transaction = database.transaction().await?;
+    let action = || format!("create session {}", session.id);
+    let mut turn = database.turn(action).await?;
+    let created = create_in(&mut turn, session, change, extras).await;
+    turn.end(created, action).await
+}
+
+async fn create_in(
+    connection: &mut SqliteConnection,
+    session: &Session,
+    change: Option<&Change>,
+    extras: &Extras,
+) -> Result<(), CommitError> {
     if let Some(key) = &extras.idempotency_key
-        && let Some(made) = by_key(&mut transaction, &session.owner, key).await?
+        && let Some(made) = by_key(connection, &session.owner, key).await?
     {
         return Err(CommitError::Repeated(made));
     }
     let first = change.map_or(session, |change| &change.session);
-    if !insert(&mut transaction, first, extras.idempotency_key.as_deref()).await? {
+    if !insert(connection, first, extras.idempotency_key.as_deref()).await? {
         return Err(CommitError::Conflict(session.id.clone()));
     }
-    if let Some(change) = change {
-        apply(&mut transaction, change, extras).await?;
+    match change {
+        Some(change) => apply(connection, change, extras, false).await,
+        None => Ok(()),
     }
-    transaction.commit().await.during(format!("create session {}", session.id))?;
-    Ok(())
 }
 
 pub(crate) async fn commit(
@@ -63,17 +73,38 @@ pub(crate) async fn commit(
     extras: &Extras,
 ) -> Result<(), CommitError> {
     let id = &change.session.id;
-    let mut transaction = database.transaction().await?;
-    if !update(&mut transaction, version, &change.session).await? {
-        return Err(CommitError::Conflict(id.clone()));
-    }
-    apply(&mut transaction, change, extras).await?;
-    transaction.commit().await.during(format!("commit a change to session {id}"))?;
-    Ok(())
+    let action = || format!("commit a change to session {id}");
+    let mut turn = database.turn(action).await?;
+    let committed = commit_in(&mut turn, version, change, extras).await;
+    turn.end(committed, action).await
 }
 
-async fn apply(connection: &mut SqliteConnection, change: &Change, extras: &Extras) -> Result<(), CommitError> {
+async fn commit_in(
+    connection: &mut SqliteConnection,
+    version: u64,
+    change: &Change,
+    extras: &Extras,
+) -> Result<(), CommitError> {
+    match update(connection, version, &change.session).await? {
+        Some(has_machine) => apply(connection, change, extras, has_machine).await,
+        None => Err(CommitError::Conflict(change.session.id.clone())),
+    }
+}
+
+/// Stores the change's writes. `has_machine` says whether the session's machine has a row already.
+async fn apply(
+    connection: &mut SqliteConnection,
+    change: &Change,
+    extras: &Extras,
+    has_machine: bool,
+) -> Result<(), CommitError> {
     let id = &change.session.id;
+    // The schema would find out with the commit, which is also that of others.
+    let plans =
+        |machine| change.writes.iter().any(|write| matches!(write, Write::PlanMachine(planned) if planned == machine));
+    if !has_machine && change.session.machine.as_ref().is_some_and(|machine| !plans(machine)) {
+        return Err(StoreError::new(format!("commit a change to session {id}"), "its machine has no row").into());
+    }
     if let Some(row) = &extras.credential
         && !credentials::put(connection, row).await?
     {
@@ -121,13 +152,18 @@ async fn insert(connection: &mut SqliteConnection, session: &Session, key: Optio
     Ok(done.rows_affected() == 1)
 }
 
-/// False when the session has another version.
-async fn update(connection: &mut SqliteConnection, version: u64, session: &Session) -> Result<bool, StoreError> {
-    let Ok(version) = i64::try_from(version) else { return Ok(false) };
+/// Whether its machine has a row; `None` when the session has another version.
+async fn update(
+    connection: &mut SqliteConnection,
+    version: u64,
+    session: &Session,
+) -> Result<Option<bool>, StoreError> {
+    let Ok(version) = i64::try_from(version) else { return Ok(None) };
     let columns = Columns::of(session);
-    let done = sqlx::query(
+    sqlx::query_scalar(
         "UPDATE sessions SET state = ?, ended = ?, deadline_at = ?, machine = ?, body = ?, version = version + 1
-         WHERE session = ? AND version = ?",
+         WHERE session = ? AND version = ?
+         RETURNING EXISTS (SELECT 1 FROM machines WHERE machines.machine = sessions.machine)",
     )
     .bind(columns.state)
     .bind(columns.ended)
@@ -136,10 +172,9 @@ async fn update(connection: &mut SqliteConnection, version: u64, session: &Sessi
     .bind(columns.body)
     .bind(session.id.as_str())
     .bind(version)
-    .execute(connection)
+    .fetch_optional(connection)
     .await
-    .during(format!("update session {}", session.id))?;
-    Ok(done.rows_affected() == 1)
+    .during(format!("update session {}", session.id))
 }
 
 async fn append_event(

@@ -30,20 +30,30 @@ pub(crate) async fn commit(
     version: u64,
     change: &ViewChange,
 ) -> Result<(), CommitError> {
-    let mut transaction = database.transaction().await?;
-    if !take_version(&mut transaction, id, version).await? {
+    let action = || format!("commit a change to the views of session {id}");
+    let mut turn = database.turn(action).await?;
+    let committed = commit_in(&mut turn, id, version, change).await;
+    turn.end(committed, action).await
+}
+
+async fn commit_in(
+    connection: &mut SqliteConnection,
+    id: &SessionId,
+    version: u64,
+    change: &ViewChange,
+) -> Result<(), CommitError> {
+    if !take_version(connection, id, version).await? {
         return Err(CommitError::Conflict(id.clone()));
     }
     for view in &change.views {
-        put(&mut transaction, id, view).await?;
+        put(connection, id, view).await?;
     }
     if let Some((view, answer)) = &change.answer {
-        put_answer(&mut transaction, view, answer).await?;
+        put_answer(connection, view, answer).await?;
     }
     for entry in &change.entries {
-        append(&mut transaction, id, entry).await?;
+        append(connection, id, entry).await?;
     }
-    transaction.commit().await.during(format!("commit a change to the views of session {id}"))?;
     Ok(())
 }
 

@@ -3,13 +3,14 @@
 use anteroom_protocol::{
     Epoch,
     session::{ReasonCode, SessionEvent, SessionEventKind, Step},
+    signaling::Side,
 };
 use anteroom_session::{Change, Input, Write, machine::Seen};
 use tokio::task::JoinSet;
 
 use super::fixtures::{
-    NOW, Tested, all_of, decide, handle, keyed, machine_id, offer_input, placed, pool, read, session, session_id,
-    start, try_start, user,
+    NOW, Tested, all_of, candidate_input, decide, handle, keyed, machine_id, offer_input, placed, pool, read, session,
+    session_id, start, try_start, user,
 };
 use crate::{CommitError, Extras};
 
@@ -51,6 +52,34 @@ pub async fn of_two_commits_under_one_version_one_is_stored(store: Tested) {
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
     assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(CommitError::Conflict(_)))), "{outcomes:?}");
     assert_eq!(read(&store, 1).await.version, stored.version + 1);
+}
+
+pub async fn whoever_meets_a_conflict_can_read_what_they_met(store: Tested) {
+    start(&store, 1, &user(1), pool(1)).await;
+    let mut writers = JoinSet::new();
+    for writer in 0..8 {
+        let store = store.clone();
+        writers.spawn(async move {
+            for round in 0..6 {
+                trickle(&store, &format!("{writer}-{round}")).await;
+            }
+        });
+    }
+    writers.join_all().await;
+    assert_eq!(store.candidates(&session_id(1), Epoch(1), Side::Browser, 2).await.unwrap().len(), 8 * 6);
+}
+
+/// Adds a candidate, however often others are faster; each of them must be there to be read.
+async fn trickle(store: &Tested, name: &str) {
+    loop {
+        let before = read(store, 1).await;
+        let change = decide(&before.session, candidate_input(Epoch(1), Side::Browser, name));
+        match store.commit(before.version, &change, Extras::default()).await {
+            Ok(()) => return,
+            Err(CommitError::Conflict(_)) => assert!(read(store, 1).await.version > before.version),
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 pub async fn a_dropped_commit_is_stored_whole_or_not_at_all(store: Tested) {

@@ -13,6 +13,7 @@ use anteroom_session::machine::Seen;
 use anteroom_store::suite::fixtures::{NOW, Tested, machine_id, pool, session_id, start, user};
 use anteroom_store_sqlite::SqliteStore;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 use super::open_in;
 
@@ -22,6 +23,8 @@ const DIRECTORY: &str = "ANTEROOM_TEST_KILL_DIRECTORY";
 const COMMITS: usize = 25;
 /// The child's own bound, in case nobody kills it.
 const MAX_COMMITS: u32 = 20_000;
+/// How many write at once: their transactions share commits.
+const WRITERS: u32 = 6;
 
 #[tokio::test]
 async fn what_a_killed_process_was_told_is_stored() {
@@ -43,7 +46,7 @@ async fn what_a_killed_process_was_told_is_stored() {
     for number in &stored {
         assert!(store.session(&session_id(*number)).await.unwrap().is_some(), "session {number} is lost");
     }
-    for number in 1..=stored.last().unwrap() + 1 {
+    for number in 1..=stored.iter().max().unwrap() + WRITERS {
         let session = store.session(&session_id(number)).await.unwrap().is_some();
         let offer = store.offer(&session_id(number), Epoch(1)).await.unwrap().is_some();
         let machine = store.machine(&machine_id(number)).await.unwrap().is_some();
@@ -64,10 +67,17 @@ fn spawn_writer(directory: &Path) -> (Child, BufReader<ChildStdout>) {
 
 async fn write_until_killed(directory: &Path) {
     let store: Tested = Arc::new(SqliteStore::open(&directory.join("anteroom.db")).await.unwrap());
-    for number in 1..=MAX_COMMITS {
-        start(&store, number, &user(1), pool(200)).await;
-        store.saw_machine(&machine_id(number), Seen::Gone, NOW).await.unwrap();
-        // The harness has begun a line of its own.
-        println!("\nstored {number}");
+    let mut writers = JoinSet::new();
+    for first in 1..=WRITERS {
+        let store = store.clone();
+        writers.spawn(async move {
+            for number in (first..=MAX_COMMITS).step_by(WRITERS as usize) {
+                start(&store, number, &user(1), pool(200)).await;
+                store.saw_machine(&machine_id(number), Seen::Gone, NOW).await.unwrap();
+                // The harness has begun a line of its own.
+                println!("\nstored {number}");
+            }
+        });
     }
+    writers.join_all().await;
 }
