@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::{
     Catalogue, Error, Settings,
     error::Noun,
+    pieces::LiveSessions,
     pool::Pool,
     ports::{Clock, Entropy},
     relays::{NoRelays, Reach, Relays},
@@ -125,7 +126,7 @@ impl Controller {
     /// # Errors
     /// What the store says.
     pub async fn store_answers(&self) -> Result<(), Error> {
-        self.store.machines().await?;
+        self.store.machines(None, 1).await?;
         Ok(())
     }
 
@@ -212,13 +213,19 @@ impl Controller {
     /// # Errors
     /// What the store says.
     pub async fn resume(&self) -> Result<(), Error> {
-        for stored in self.store.live_sessions().await? {
-            match self.decide(&Caller::Controller, &stored.session.id, Input::Resumed).await {
-                Ok(_) | Err(Error::Refused(Refusal::Ended(_))) => {}
-                Err(error) => return Err(error),
+        let mut live = LiveSessions::of(&*self.store);
+        loop {
+            let piece = live.next().await?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            for stored in piece {
+                match self.decide(&Caller::Controller, &stored.session.id, Input::Resumed).await {
+                    Ok(_) | Err(Error::Refused(Refusal::Ended(_))) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
-        Ok(())
     }
 
     /// The deadline of a long poll that starts now.

@@ -15,6 +15,7 @@ mod credentials;
 mod error;
 mod guest;
 pub mod http;
+mod pieces;
 mod poll;
 mod pool;
 pub mod ports;

@@ -109,7 +109,7 @@ impl Controller {
         if let Some(ready) = self.pool.take() {
             return Ok(ready);
         }
-        let rows = self.store.machines().await?;
+        let rows = self.store.stock().await?;
         let fit = rows.into_iter().filter(|row| self.can_be_bound(row));
         // The furthest on; of those the oldest.
         let nearest = fit.min_by_key(|row| match row.seen {

@@ -11,7 +11,7 @@ use anteroom_protocol::{SessionId, UnixMillis};
 use anteroom_session::{Input, Refusal};
 use tokio::sync::Notify;
 
-use crate::{Caller, Controller, Error};
+use crate::{Caller, Controller, Error, pieces::LiveSessions};
 
 /// How often the store is asked again.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -98,13 +98,22 @@ fn wait_ms(at: UnixMillis, now: UnixMillis) -> u64 {
 }
 
 async fn reread(controller: &Controller) {
-    match controller.store.live_sessions().await {
-        Ok(live) => {
-            for stored in live {
-                controller.timer.set(&stored.session.id, stored.session.next_tick());
+    let mut live = LiveSessions::of(&*controller.store);
+    loop {
+        match live.next().await {
+            Ok(piece) if piece.is_empty() => return,
+            Ok(piece) => {
+                for stored in piece {
+                    controller.timer.set(&stored.session.id, stored.session.next_tick());
+                }
+            }
+            Err(error) => {
+                return tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "deadlines could not be read again; the next sweep reads them"
+                );
             }
         }
-        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "deadlines could not be read again"),
     }
 }
 

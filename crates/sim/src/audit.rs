@@ -51,7 +51,7 @@ impl Audit<'_> {
     }
 
     fn nothing_is_left(&self) {
-        let rows = self.look(self.store.machines());
+        let rows = self.look(self.store.machines(None, MAX_SESSIONS));
         let (pooled, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.session.is_none());
         let waiting = pooled.iter().filter(|row| row.wanted == Wanted::Running).count();
         if waiting > self.scene.pooled as usize {

@@ -163,8 +163,8 @@ async fn aftermath(scene: &Arc<Scene>, script: &Script) {
 
 fn is_over(scene: &Scene) -> bool {
     let store = scene.database.store();
-    let live = scene.database.wait(store.live_sessions()).expect("the store itself never fails");
-    let rows = scene.database.wait(store.machines()).expect("the store itself never fails");
+    let live = scene.database.wait(store.live_sessions(None, 1)).expect("the store itself never fails");
+    let rows = scene.database.wait(store.machines(None, 99)).expect("the store itself never fails");
     let is_pooled = |machine: &MachineId| rows.iter().any(|row| row.id == *machine && row.session.is_none());
     let all_pooled = rows.iter().all(|row| row.session.is_none());
     scene.server.is_up()

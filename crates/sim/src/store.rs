@@ -90,7 +90,7 @@ store_through_the_gate! {
     fn create_session(session: &Session, change: Option<&Change>, extras: Extras) -> Result<(), CommitError>;
     fn commit(version: u64, change: &Change, extras: Extras) -> Result<(), CommitError>;
     fn session(id: &SessionId) -> Result<Option<Stored>, StoreError>;
-    fn live_sessions() -> Result<Vec<Stored>, StoreError>;
+    fn live_sessions(after: Option<&SessionId>, limit: u32) -> Result<Vec<Stored>, StoreError>;
     fn sessions_of(owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError>;
     fn session_by_key(owner: &UserId, key: &str) -> Result<Option<SessionId>, StoreError>;
     fn offer(id: &SessionId, epoch: Epoch) -> Result<Option<Offer>, StoreError>;
@@ -103,7 +103,8 @@ store_through_the_gate! {
     fn view_answer(view: &ViewId) -> Result<Option<Answer>, StoreError>;
     fn view_entries(id: &SessionId, after: u32, limit: u32) -> Result<Vec<ViewEntry>, StoreError>;
     fn machine(id: &MachineId) -> Result<Option<MachineRow>, StoreError>;
-    fn machines() -> Result<Vec<MachineRow>, StoreError>;
+    fn machines(after: Option<&MachineId>, limit: u32) -> Result<Vec<MachineRow>, StoreError>;
+    fn stock() -> Result<Vec<MachineRow>, StoreError>;
     fn plan_pooled(id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError>;
     fn retire_pooled(id: &MachineId) -> Result<bool, StoreError>;
     fn begin_creating(id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;

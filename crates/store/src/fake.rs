@@ -72,8 +72,8 @@ impl Store for FakeStore {
         Ok(self.read(|tables| tables.session(id).map(|record| record.stored.clone())))
     }
 
-    async fn live_sessions(&self) -> Result<Vec<Stored>, StoreError> {
-        Ok(self.read(Tables::live_sessions))
+    async fn live_sessions(&self, after: Option<&SessionId>, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        Ok(self.read(|tables| tables.live_sessions(after, limit)))
     }
 
     async fn sessions_of(&self, owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError> {
@@ -142,8 +142,12 @@ impl Store for FakeStore {
         Ok(self.read(|tables| tables.machine(id).map(|record| record.row.clone())))
     }
 
-    async fn machines(&self) -> Result<Vec<MachineRow>, StoreError> {
-        Ok(self.read(|tables| tables.machines_not_gone().map(|record| record.row.clone()).collect()))
+    async fn machines(&self, after: Option<&MachineId>, limit: u32) -> Result<Vec<MachineRow>, StoreError> {
+        Ok(self.read(|tables| tables.present_machines(after, limit)))
+    }
+
+    async fn stock(&self) -> Result<Vec<MachineRow>, StoreError> {
+        Ok(self.read(Tables::stock))
     }
 
     async fn plan_pooled(&self, id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError> {

@@ -30,6 +30,9 @@ pub use pool::AddressPool;
 /// ones only hold secrets that nobody needs, and a credential that rotates would fill the disk.
 pub const KEPT_CREDENTIAL_VERSIONS: u32 = 2;
 
+/// More machines than wait or are made at once anywhere.
+pub const MAX_STOCK: u32 = 256;
+
 /// A session with the version it was read at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -187,9 +190,9 @@ pub trait Store: Send + Sync + 'static {
     async fn commit(&self, version: u64, change: &Change, extras: Extras) -> Result<(), CommitError>;
     /// The session, if there is one.
     async fn session(&self, id: &SessionId) -> Result<Option<Stored>, StoreError>;
-    /// All sessions that have not ended, or whose machine is not gone, by its row or by the session's own word (it
-    /// has not heard of it yet); of all owners, the oldest first.
-    async fn live_sessions(&self) -> Result<Vec<Stored>, StoreError>;
+    /// Sessions that have not ended, or that have not heard yet that their machine is gone; of all owners, the oldest
+    /// first. A piece of the list: at most `limit`, behind the session `after`.
+    async fn live_sessions(&self, after: Option<&SessionId>, limit: u32) -> Result<Vec<Stored>, StoreError>;
     /// The owner's newest sessions, ended ones too; the newest first.
     async fn sessions_of(&self, owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError>;
     /// The session that this owner's request with this idempotency key has made.
@@ -226,8 +229,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The machine's row, if there is one.
     async fn machine(&self, id: &MachineId) -> Result<Option<MachineRow>, StoreError>;
-    /// All rows that are not gone, in the order in which they were planned.
-    async fn machines(&self) -> Result<Vec<MachineRow>, StoreError>;
+    /// Rows that are not gone, in the order in which they were planned. A piece of the list: at most `limit`, behind the
+    /// machine `after`, gone or not.
+    async fn machines(&self, after: Option<&MachineId>, limit: u32) -> Result<Vec<MachineRow>, StoreError>;
+    /// Rows that wait for sessions, and those that are being made, in the order in which they were planned; at most
+    /// [`MAX_STOCK`].
+    async fn stock(&self) -> Result<Vec<MachineRow>, StoreError>;
     /// Stores the intent to make a machine that serves nobody yet, with an address. A [`Write::PlanMachine`] that names it
     /// binds it to that session.
     async fn plan_pooled(&self, id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError>;

@@ -20,17 +20,25 @@ pub struct AddressPool {
 }
 
 impl AddressPool {
-    /// The address for the next machine, or `None` when all are held. `latest` is the one of this pool that was handed
-    /// out last. Takes at most one step more than there are held addresses.
-    #[must_use]
-    pub fn next_free(&self, latest: Option<Ipv4Addr>, held: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
+    /// Where to look for the next machine's address, first and last of each stretch, in this order. `latest` is the one of
+    /// this pool that was handed out last.
+    pub fn round(&self, latest: Option<Ipv4Addr>) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> + use<> {
         let (first, last) = (self.first.to_bits(), self.last.to_bits());
         let start = match latest.map(Ipv4Addr::to_bits) {
             Some(latest) if (first..last).contains(&latest) => latest + 1,
             Some(_) | None => first,
         };
-        let free = |bits: &u32| !held.contains(&Ipv4Addr::from_bits(*bits));
-        (start..=last).chain(first..start).find(free).map(Ipv4Addr::from_bits)
+        let after = (start <= last).then_some((start, last));
+        let before = (first < start).then(|| (first, start - 1));
+        after.into_iter().chain(before).map(|(from, to)| (Ipv4Addr::from_bits(from), Ipv4Addr::from_bits(to)))
+    }
+
+    /// The address for the next machine, or `None` when all are held. Takes at most one step more than there are held
+    /// addresses.
+    #[must_use]
+    pub fn next_free(&self, latest: Option<Ipv4Addr>, held: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
+        let round = self.round(latest).flat_map(|(from, to)| from.to_bits()..=to.to_bits());
+        round.map(Ipv4Addr::from_bits).find(|address| !held.contains(address))
     }
 }
 

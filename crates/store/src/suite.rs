@@ -28,6 +28,7 @@ macro_rules! conformance {
                 an_idempotency_key_makes_one_session,
                 of_two_requests_with_one_key_one_makes_a_session,
                 live_sessions_have_not_ended_or_have_a_machine,
+                live_sessions_are_read_in_pieces,
                 sessions_of_an_owner_come_newest_first,
                 events_come_in_order,
                 a_gap_in_the_events_is_refused,
@@ -62,6 +63,7 @@ macro_rules! conformance {
                 addresses_go_round,
                 machines_are_bounded_for_all_and_for_each_owner,
                 machines_that_are_gone_are_not_listed,
+                machines_are_listed_in_pieces,
                 a_token_dies_when_its_machine_is_wanted_gone,
                 a_token_dies_with_its_machine,
                 a_new_attempt_replaces_the_token,
@@ -71,6 +73,7 @@ macro_rules! conformance {
                 a_pooled_machine_that_is_retired_is_bound_no_more,
                 a_bound_machine_is_not_retired_as_pooled,
                 pooled_machines_count_for_all_and_for_no_owner,
+                the_stock_is_what_waits_and_what_is_being_made,
                 a_machine_that_is_gone_stays_gone,
                 an_unknown_machine_is_an_error,
             }

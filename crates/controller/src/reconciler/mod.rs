@@ -22,7 +22,7 @@ use tokio::{
     task::{Id, JoinSet},
 };
 
-use crate::{Controller, wanted::Named};
+use crate::{Controller, pieces::Machines, wanted::Named};
 use owner::Owner;
 pub use stock::empty_pool;
 
@@ -112,17 +112,22 @@ impl Reconciler {
 
     /// Gives each row an owner that has none yet.
     async fn adopt_rows(&mut self) {
-        match self.controller.store.machines().await {
-            Ok(rows) => {
-                for row in rows {
-                    self.adopt_row(row);
+        let controller = self.controller.clone();
+        let mut machines = Machines::of(&*controller.store);
+        loop {
+            match machines.next().await {
+                Ok(piece) if piece.is_empty() => return,
+                Ok(piece) => {
+                    for row in piece {
+                        self.adopt_row(row);
+                    }
                 }
-            }
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "machine rows could not be read; the next sweep reads them again"
-                );
+                Err(error) => {
+                    return tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "machine rows could not be read; the next sweep reads them again"
+                    );
+                }
             }
         }
     }

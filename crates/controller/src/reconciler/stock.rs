@@ -16,7 +16,7 @@ use crate::{Controller, Error, pool::AGENT_MS};
 
 /// Destroys the machines that wait, for a controller that stops. One that fails is left to the next start.
 pub async fn empty_pool(controller: &Controller, driver: &dyn Driver) {
-    match controller.store.machines().await {
+    match controller.store.stock().await {
         Ok(rows) => {
             for row in rows.iter().filter(|row| row.session.is_none() && row.driver == driver.name()) {
                 if let Err(error) = give_up(controller, driver, &row.id).await {
@@ -63,7 +63,7 @@ impl Reconciler {
     }
 
     async fn try_stock(&self, sweep: bool) -> Result<(), Error> {
-        let mut rows = self.controller.store.machines().await?;
+        let mut rows = self.controller.store.stock().await?;
         rows.retain(|row| row.driver == self.driver.name());
         let silent = if sweep { self.silent(&rows) } else { BTreeSet::new() };
         for due in moves(&rows, &self.goal(&rows, &silent)) {

@@ -214,7 +214,7 @@ impl Lab {
     pub(crate) async fn nothing_is_left(&self) {
         let driver = self.world.driver();
         let gone = async {
-            while !(driver.list().await.unwrap().is_empty() && self.store.machines().await.unwrap().is_empty()) {
+            while !(driver.list().await.unwrap().is_empty() && self.store.machines(None, 1).await.unwrap().is_empty()) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };

@@ -143,7 +143,7 @@ async fn without_a_place_nothing_is_stored_and_a_place_that_is_free_again_is_use
     lab.nothing_is_left().await;
     running.click(&owner, "wrangler", "o2").await;
     lab.machines(1).await;
-    assert_eq!(lab.store.machines().await.unwrap().len(), 1);
+    assert_eq!(lab.store.machines(None, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,7 +41,7 @@ fn bearer(spec: &MachineSpec) -> Who {
 }
 
 async fn rows(lab: &Lab) -> Vec<MachineRow> {
-    lab.store.machines().await.unwrap()
+    lab.store.machines(None, 99).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]

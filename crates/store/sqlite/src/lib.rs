@@ -82,8 +82,8 @@ impl Store for SqliteStore {
         sessions::one(&self.database, id).await
     }
 
-    async fn live_sessions(&self) -> Result<Vec<Stored>, StoreError> {
-        sessions::live(&self.database).await
+    async fn live_sessions(&self, after: Option<&SessionId>, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        sessions::live(&self.database, after, limit).await
     }
 
     async fn sessions_of(&self, owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError> {
@@ -141,8 +141,12 @@ impl Store for SqliteStore {
         machines::one(&self.database, id).await
     }
 
-    async fn machines(&self) -> Result<Vec<MachineRow>, StoreError> {
-        machines::not_gone(&self.database).await
+    async fn machines(&self, after: Option<&MachineId>, limit: u32) -> Result<Vec<MachineRow>, StoreError> {
+        machines::not_gone(&self.database, after, limit).await
+    }
+
+    async fn stock(&self) -> Result<Vec<MachineRow>, StoreError> {
+        machines::stock(&self.database).await
     }
 
     async fn plan_pooled(&self, id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError> {

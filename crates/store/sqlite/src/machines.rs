@@ -1,13 +1,13 @@
 //! Machine rows: intents, what was seen, addresses and tokens' digests.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use anteroom_protocol::{MachineId, UnixMillis, UserId};
 use anteroom_session::{
     Change,
     machine::{MachineRow, Seen, Wanted},
 };
-use anteroom_store::{AddressPool, CommitError, Placement, StoreError, TokenDigest, decided_at};
+use anteroom_store::{AddressPool, CommitError, MAX_STOCK, Placement, StoreError, TokenDigest, decided_at};
 use sqlx::{SqliteConnection, sqlite::SqliteQueryResult};
 
 use crate::{
@@ -87,9 +87,10 @@ pub(crate) async fn plan_pooled(
     placement: &Placement,
     now: UnixMillis,
 ) -> Result<(), CommitError> {
-    let mut transaction = database.transaction().await?;
-    insert(&mut transaction, id, None, placement, now).await?;
-    Ok(transaction.commit().await.during(format!("store the pooled machine {id}"))?)
+    let action = || format!("store the pooled machine {id}");
+    let mut turn = database.turn(action).await?;
+    let inserted = insert(&mut turn, id, None, placement, now).await;
+    turn.end(inserted, action).await
 }
 
 async fn insert(
@@ -122,39 +123,63 @@ async fn insert(
 
 /// Machines of this owner's sessions that are not gone.
 async fn owned_by(connection: &mut SqliteConnection, owner: &UserId) -> Result<u32, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) FROM machines JOIN sessions USING (session) WHERE seen <> 'gone' AND owner = ?")
-        .bind(owner.as_str())
-        .fetch_one(connection)
-        .await
+    let held = sqlx::query_scalar("SELECT machines FROM machines_held WHERE owner = ?").bind(owner.as_str());
+    Ok(held.fetch_optional(connection).await?.unwrap_or(0))
 }
 
 /// The next address, if there is place for a machine. Called within the transaction that writes, so that nobody else can
-/// take it meanwhile.
+/// take it meanwhile. Ten thousand machines must not make a click slower: what is counted is kept by triggers, and only
+/// addresses that are held side by side are walked over.
 async fn free_address(connection: &mut SqliteConnection, pool: &AddressPool) -> Result<Option<Ipv4Addr>, sqlx::Error> {
-    let held: Vec<u32> =
-        sqlx::query_scalar("SELECT address FROM machines WHERE seen <> 'gone'").fetch_all(&mut *connection).await?;
-    if held.len() >= pool.max_machines as usize {
+    let held: i64 =
+        sqlx::query_scalar("SELECT coalesce(sum(machines), 0) FROM machines_held").fetch_one(&mut *connection).await?;
+    if held >= i64::from(pool.max_machines) {
         return Ok(None);
     }
     let latest: Option<u32> =
         sqlx::query_scalar("SELECT address FROM machines WHERE address BETWEEN ? AND ? ORDER BY number DESC LIMIT 1")
             .bind(pool.first.to_bits())
             .bind(pool.last.to_bits())
-            .fetch_optional(connection)
+            .fetch_optional(&mut *connection)
             .await?;
-    let held: BTreeSet<_> = held.into_iter().map(Ipv4Addr::from_bits).collect();
-    Ok(pool.next_free(latest.map(Ipv4Addr::from_bits), &held))
+    for (from, to) in pool.round(latest.map(Ipv4Addr::from_bits)) {
+        if let Some(free) = free_between(connection, from, to).await? {
+            return Ok(Some(free));
+        }
+    }
+    Ok(None)
+}
+
+/// The first one that nobody holds: `from`, or the one after the first held one that has no held neighbour.
+async fn free_between(
+    connection: &mut SqliteConnection,
+    from: Ipv4Addr,
+    to: Ipv4Addr,
+) -> Result<Option<Ipv4Addr>, sqlx::Error> {
+    let free: Option<u32> = sqlx::query_scalar(
+        "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM machines WHERE seen <> 'gone' AND address = ?1) THEN ?1 ELSE
+             (SELECT address + 1 FROM machines AS one WHERE seen <> 'gone' AND address >= ?1 AND address < ?2
+              AND NOT EXISTS (SELECT 1 FROM machines WHERE seen <> 'gone' AND address = one.address + 1)
+              ORDER BY address LIMIT 1) END",
+    )
+    .bind(from.to_bits())
+    .bind(to.to_bits())
+    .fetch_one(connection)
+    .await?;
+    Ok(free.map(Ipv4Addr::from_bits))
 }
 
 pub(crate) async fn retire_pooled(database: &Database, id: &MachineId) -> Result<bool, StoreError> {
+    let action = || format!("retire the pooled machine {id}");
+    let mut turn = database.turn(action).await?;
     let done = sqlx::query(
         "UPDATE machines SET wanted = 'gone' WHERE machine = ? AND session IS NULL AND wanted = 'running' AND seen <> 'gone'",
     )
     .bind(id.as_str())
-    .execute(&mut *database.writer().await?)
+    .execute(&mut *turn)
     .await
-    .during(format!("retire the pooled machine {id}"))?;
-    Ok(done.rows_affected() == 1)
+    .during(action());
+    turn.end(done.map(|done| done.rows_affected() == 1), action).await
 }
 
 pub(crate) async fn retire(connection: &mut SqliteConnection, id: &MachineId) -> Result<(), StoreError> {
@@ -228,11 +253,32 @@ pub(crate) async fn one(database: &Database, id: &MachineId) -> Result<Option<Ma
         .transpose()
 }
 
-pub(crate) async fn not_gone(database: &Database) -> Result<Vec<MachineRow>, StoreError> {
-    let rows: Vec<Columns> = sqlx::query_as("SELECT * FROM machines WHERE seen <> 'gone' ORDER BY number")
-        .fetch_all(&mut *database.reader().await?)
-        .await
-        .during("list the machines")?;
+pub(crate) async fn stock(database: &Database) -> Result<Vec<MachineRow>, StoreError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "SELECT * FROM machines WHERE (session IS NULL AND seen <> 'gone')
+         OR (wanted = 'running' AND seen IN ('planned', 'creating')) ORDER BY number LIMIT ?",
+    )
+    .bind(MAX_STOCK)
+    .fetch_all(&mut *database.reader().await?)
+    .await
+    .during("list the machines that wait or are being made")?;
+    rows.into_iter().map(Columns::read).collect()
+}
+
+pub(crate) async fn not_gone(
+    database: &Database,
+    after: Option<&MachineId>,
+    limit: u32,
+) -> Result<Vec<MachineRow>, StoreError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "SELECT * FROM machines WHERE seen <> 'gone'
+         AND number > coalesce((SELECT number FROM machines WHERE machine = ?), 0) ORDER BY number LIMIT ?",
+    )
+    .bind(after.map(MachineId::as_str))
+    .bind(limit)
+    .fetch_all(&mut *database.reader().await?)
+    .await
+    .during("list the machines")?;
     rows.into_iter().map(Columns::read).collect()
 }
 

@@ -201,15 +201,18 @@ pub(crate) async fn one(database: &Database, id: &SessionId) -> Result<Option<St
     Ok(read_all(rows)?.pop())
 }
 
-pub(crate) async fn live(database: &Database) -> Result<Vec<Stored>, StoreError> {
-    // Two ways that each have an index: all sessions ever would be walked otherwise, every time.
+pub(crate) async fn live(
+    database: &Database,
+    after: Option<&SessionId>,
+    limit: u32,
+) -> Result<Vec<Stored>, StoreError> {
+    // The words of its index: all sessions ever would be walked otherwise, every time.
     let rows = sqlx::query_as(
-        "SELECT body, version FROM sessions WHERE number IN (
-             SELECT number FROM sessions WHERE ended = 0 OR machine IS NOT NULL
-             UNION
-             SELECT sessions.number FROM machines JOIN sessions USING (session) WHERE seen <> 'gone'
-         ) ORDER BY number",
+        "SELECT body, version FROM sessions WHERE (ended = 0 OR machine IS NOT NULL)
+         AND number > coalesce((SELECT number FROM sessions WHERE session = ?), 0) ORDER BY number LIMIT ?",
     )
+    .bind(after.map(SessionId::as_str))
+    .bind(limit)
     .fetch_all(&mut *database.reader().await?)
     .await
     .during("list the live sessions")?;

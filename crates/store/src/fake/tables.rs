@@ -17,8 +17,8 @@ use anteroom_session::{
 
 use super::views::ViewTables;
 use crate::{
-    AccessRow, AddressPool, CommitError, CredentialRow, Extras, KEPT_CREDENTIAL_VERSIONS, Placement, StoreError,
-    Stored, TokenDigest, decided_at,
+    AccessRow, AddressPool, CommitError, CredentialRow, Extras, KEPT_CREDENTIAL_VERSIONS, MAX_STOCK, Placement,
+    StoreError, Stored, TokenDigest, decided_at,
 };
 
 /// Everything, in the order in which it came.
@@ -65,14 +65,11 @@ impl Tables {
         self.sessions.iter().find(made).map(|record| &record.stored.session.id)
     }
 
-    pub(super) fn live_sessions(&self) -> Vec<Stored> {
-        let live = |stored: &&Stored| {
-            let session = &stored.session;
-            session.end().is_none()
-                || session.machine.is_some()
-                || self.machines_not_gone().any(|record| record.row.session.as_ref() == Some(&session.id))
-        };
-        self.sessions.iter().map(|record| &record.stored).filter(live).cloned().collect()
+    pub(super) fn live_sessions(&self, after: Option<&SessionId>, limit: u32) -> Vec<Stored> {
+        let known = after.and_then(|id| self.sessions.iter().position(|record| record.stored.session.id == *id));
+        let live = |stored: &&Stored| stored.session.end().is_none() || stored.session.machine.is_some();
+        let behind = self.sessions.iter().skip(known.map_or(0, |place| place + 1)).map(|record| &record.stored);
+        behind.filter(live).take(limit as usize).cloned().collect()
     }
 
     pub(super) fn create_session(
@@ -199,6 +196,19 @@ impl Tables {
 
     pub(super) fn machines_not_gone(&self) -> impl Iterator<Item = &MachineRecord> {
         self.machines.iter().filter(|record| record.row.seen != Seen::Gone)
+    }
+
+    pub(super) fn present_machines(&self, after: Option<&MachineId>, limit: u32) -> Vec<MachineRow> {
+        let known = after.and_then(|id| self.machines.iter().position(|record| record.row.id == *id));
+        let behind = self.machines.iter().skip(known.map_or(0, |place| place + 1)).map(|record| &record.row);
+        behind.filter(|row| row.seen != Seen::Gone).take(limit as usize).cloned().collect()
+    }
+
+    pub(super) fn stock(&self) -> Vec<MachineRow> {
+        let is_being_made =
+            |row: &MachineRow| row.wanted == Wanted::Running && matches!(row.seen, Seen::Planned | Seen::Creating);
+        let rows = self.machines_not_gone().map(|record| &record.row);
+        rows.filter(|row| row.session.is_none() || is_being_made(row)).take(MAX_STOCK as usize).cloned().collect()
     }
 
     fn plan(&mut self, id: &MachineId, change: &Change, placement: Option<&Placement>) -> Result<(), CommitError> {

@@ -21,7 +21,7 @@ pub async fn a_machine_for_a_session_without_an_offer_is_refused(store: Tested) 
     let change = Change { writes: vec![Write::PlanMachine(machine_id(1))], ..decide(&waiting, Input::Resumed) };
     let refused = store.commit(1, &change, placed(pool(1))).await;
     assert!(matches!(refused, Err(CommitError::Store(_))), "{refused:?}");
-    assert_eq!(store.machines().await.unwrap(), []);
+    assert_eq!(store.machines(None, 99).await.unwrap(), []);
 }
 
 pub async fn a_planned_machine_needs_a_placement(store: Tested) {
@@ -42,7 +42,7 @@ pub async fn an_address_is_never_handed_out_twice(store: Tested) {
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 8, "{outcomes:?}");
     let full = outcomes.iter().filter(|outcome| matches!(outcome, Err(CommitError::NoCapacity)));
     assert_eq!(full.count(), 4, "{outcomes:?}");
-    let addresses: BTreeSet<_> = store.machines().await.unwrap().into_iter().map(|row| row.address).collect();
+    let addresses: BTreeSet<_> = store.machines(None, 99).await.unwrap().into_iter().map(|row| row.address).collect();
     assert_eq!(addresses, (2..10).map(|host| Ipv4Addr::new(10, 87, 0, host)).collect());
 }
 
@@ -92,10 +92,25 @@ pub async fn machines_that_are_gone_are_not_listed(store: Tested) {
     }
     handle(&store, 1, Input::Cancel).await;
     store.saw_machine(&machine_id(2), Seen::Gone, NOW).await.unwrap();
-    let listed: Vec<_> = store.machines().await.unwrap().into_iter().map(|row| (row.id, row.wanted)).collect();
+    let listed: Vec<_> = store.machines(None, 99).await.unwrap().into_iter().map(|row| (row.id, row.wanted)).collect();
     assert_eq!(listed, [(machine_id(1), Wanted::Gone), (machine_id(3), Wanted::Running)]);
     assert_eq!(machine(&store, 2).await.seen, Seen::Gone, "it can be read by its id");
     assert_eq!(store.machine(&machine_id(9)).await.unwrap(), None);
+}
+
+pub async fn machines_are_listed_in_pieces(store: Tested) {
+    for number in 1..=4 {
+        start(&store, number, &user(1), pool(4)).await;
+    }
+    let piece = async |after: Option<u32>, limit| -> Vec<_> {
+        let after = after.map(machine_id);
+        store.machines(after.as_ref(), limit).await.unwrap().into_iter().map(|row| row.id).collect()
+    };
+    assert_eq!(piece(None, 2).await, [machine_id(1), machine_id(2)]);
+    // The last one of a piece may be gone before the next piece is read.
+    store.saw_machine(&machine_id(2), Seen::Gone, NOW).await.unwrap();
+    assert_eq!(piece(Some(2), 1).await, [machine_id(3)]);
+    assert_eq!(piece(Some(4), 2).await, []);
 }
 
 pub async fn a_token_dies_when_its_machine_is_wanted_gone(store: Tested) {
@@ -176,7 +191,7 @@ pub async fn a_pooled_machine_is_bound_by_an_offer_and_keeps_its_token_and_addre
     let pooled = machine(&store, 1).await;
     assert_eq!((&pooled.session, pooled.made_from.as_str()), (&None, "image 1"));
     assert_eq!(store.machine_by_token(&digest("token")).await.unwrap().as_ref(), Some(&pooled));
-    assert_eq!(store.machines().await.unwrap(), std::slice::from_ref(&pooled));
+    assert_eq!(store.machines(None, 9).await.unwrap(), std::slice::from_ref(&pooled));
     start(&store, 1, &user(1), pool(2)).await;
     let bound = machine(&store, 1).await;
     assert_eq!(bound, MachineRow { session: Some(session_id(1)), ..pooled });
@@ -222,4 +237,26 @@ pub async fn pooled_machines_count_for_all_and_for_no_owner(store: Tested) {
     let second = try_start(&store, 2, &user(1), bounds).await;
     assert!(matches!(second, Err(CommitError::NoCapacity)), "the owner has one: {second:?}");
     start(&store, 2, &user(2), bounds).await;
+    // Each that goes is counted where it was.
+    store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
+    start(&store, 3, &user(1), bounds).await;
+    assert!(matches!(plan_pooled(&store, 4, bounds).await, Err(CommitError::NoCapacity)), "two are there");
+    store.saw_machine(&machine_id(2), Seen::Gone, NOW).await.unwrap();
+    plan_pooled(&store, 4, bounds).await.unwrap();
+    store.saw_machine(&machine_id(4), Seen::Gone, NOW).await.unwrap();
+    start(&store, 5, &user(3), bounds).await;
+}
+
+pub async fn the_stock_is_what_waits_and_what_is_being_made(store: Tested) {
+    let stock = async || -> Vec<_> { store.stock().await.unwrap().into_iter().map(|row| row.id).collect() };
+    plan_pooled(&store, 1, pool(9)).await.unwrap();
+    start(&store, 2, &user(1), pool(9)).await;
+    start(&store, 3, &user(1), pool(9)).await;
+    plan_pooled(&store, 4, pool(9)).await.unwrap();
+    assert_eq!(stock().await, [1, 2, 3, 4].map(machine_id));
+    store.saw_machine(&machine_id(1), Seen::Running, NOW).await.unwrap();
+    store.saw_machine(&machine_id(2), Seen::Running, NOW).await.unwrap();
+    handle(&store, 3, Input::Cancel).await;
+    store.saw_machine(&machine_id(4), Seen::Gone, NOW).await.unwrap();
+    assert_eq!(stock().await, [machine_id(1)]);
 }

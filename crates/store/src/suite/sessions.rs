@@ -141,7 +141,7 @@ pub async fn of_two_requests_with_one_key_one_makes_a_session(store: Tested) {
 
 pub async fn live_sessions_have_not_ended_or_have_a_machine(store: Tested) {
     let live = async || -> Vec<_> {
-        store.live_sessions().await.unwrap().into_iter().map(|stored| stored.session.id).collect()
+        store.live_sessions(None, 9).await.unwrap().into_iter().map(|stored| stored.session.id).collect()
     };
     store.create_session(&session(1, &user(1)), None, Extras::default()).await.unwrap();
     start(&store, 2, &user(2), pool(1)).await;
@@ -156,6 +156,23 @@ pub async fn live_sessions_have_not_ended_or_have_a_machine(store: Tested) {
 
     handle(&store, 2, Input::MachineDestroyed).await;
     assert_eq!(live().await, []);
+}
+
+pub async fn live_sessions_are_read_in_pieces(store: Tested) {
+    for number in 1..=5 {
+        store.create_session(&session(number, &user(1)), None, Extras::default()).await.unwrap();
+    }
+    let piece = async |after: Option<u32>, limit| -> Vec<_> {
+        let after = after.map(session_id);
+        let piece = store.live_sessions(after.as_ref(), limit).await.unwrap();
+        piece.into_iter().map(|stored| stored.session.id).collect()
+    };
+    assert_eq!(piece(None, 2).await, [session_id(1), session_id(2)]);
+    // The last one of a piece may have ended before the next piece is read.
+    handle(&store, 2, Input::Cancel).await;
+    handle(&store, 4, Input::Cancel).await;
+    assert_eq!(piece(Some(2), 2).await, [session_id(3), session_id(5)]);
+    assert_eq!(piece(Some(5), 2).await, []);
 }
 
 pub async fn sessions_of_an_owner_come_newest_first(store: Tested) {

@@ -18,7 +18,7 @@ use crate::{CommitError, Extras};
 pub async fn offer_and_intent_to_create_are_one_transaction(store: Tested) {
     let waiting = session(1, &user(1));
     store.create_session(&waiting, None, Extras::default()).await.unwrap();
-    assert_eq!(store.machines().await.unwrap(), []);
+    assert_eq!(store.machines(None, 1).await.unwrap(), []);
 
     let change = decide(&waiting, offer_input("offer 1", 1));
     store.commit(1, &change, placed(pool(1))).await.unwrap();

@@ -67,7 +67,7 @@ async fn a_store_that_is_opened_again_has_everything() {
     for number in 1..=3 {
         assert_eq!(format!("{:?}", all_of(&after, number).await), format!("{:?}", all_of(&before, number).await));
     }
-    assert_eq!(after.live_sessions().await.unwrap(), before.live_sessions().await.unwrap());
+    assert_eq!(after.live_sessions(None, 9).await.unwrap(), before.live_sessions(None, 9).await.unwrap());
     assert_eq!(after.all_credentials().await.unwrap(), [credential(1, 1)]);
     assert!(after.machine_by_token(&digest("token")).await.unwrap().is_some());
     assert_eq!(after.user_by_access(&digest("a"), NOW).await.unwrap(), Some(user(1)));
@@ -107,7 +107,7 @@ async fn what_was_stored_but_cannot_be_read_is_told_without_its_value() {
         SqliteConnection::connect(directory.path().join("anteroom.db").to_str().unwrap()).await.unwrap();
     let broken = r#"UPDATE sessions SET body = '{"id": "hunter2"}', version = 2"#;
     sqlx::query(broken).execute(&mut connection).await.unwrap();
-    let error = store.live_sessions().await.unwrap_err();
+    let error = store.live_sessions(None, 9).await.unwrap_err();
     let told = format!("{error} {error:?} {}", error.source().unwrap());
     assert!(told.contains("read a session") && !told.contains("hunter2"), "{told}");
 }

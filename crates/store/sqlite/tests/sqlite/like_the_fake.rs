@@ -224,8 +224,11 @@ async fn commit(store: &dyn Store, number: u32, input: Input, stale: bool, row: 
 
 /// Everything that can be read.
 async fn everything(store: &dyn Store) -> Vec<String> {
-    let mut told_all =
-        vec![told(store.live_sessions().await), told(store.machines().await), told(store.all_credentials().await)];
+    let mut told_all = vec![
+        told(store.live_sessions(None, 99).await),
+        told(store.machines(None, 99).await),
+        told(store.all_credentials().await),
+    ];
     for owner in (1..=USERS).map(user) {
         told_all.push(told(store.sessions_of(&owner, 3).await));
         told_all.push(told(store.credentials_of(&owner).await));

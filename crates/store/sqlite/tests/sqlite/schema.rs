@@ -122,8 +122,16 @@ async fn queries_that_run_for_each_request_walk_no_table() {
         "SELECT body, version FROM sessions WHERE session = ''",
         "SELECT session FROM sessions WHERE owner = '' AND idempotency_key = ''",
         "SELECT body, version FROM sessions WHERE owner = '' ORDER BY number DESC LIMIT 9",
-        "SELECT number FROM sessions WHERE ended = 0 OR machine IS NOT NULL",
-        "SELECT address, owner = '' FROM machines JOIN sessions USING (session) WHERE seen <> 'gone'",
+        "SELECT body, version FROM sessions WHERE (ended = 0 OR machine IS NOT NULL)
+             AND number > coalesce((SELECT number FROM sessions WHERE session = ''), 0) ORDER BY number LIMIT 9",
+        "SELECT * FROM machines WHERE seen <> 'gone'
+             AND number > coalesce((SELECT number FROM machines WHERE machine = ''), 0) ORDER BY number LIMIT 9",
+        "SELECT address + 1 FROM machines AS one WHERE seen <> 'gone' AND address >= 1 AND address < 9
+             AND NOT EXISTS (SELECT 1 FROM machines WHERE seen <> 'gone' AND address = one.address + 1)
+             ORDER BY address LIMIT 1",
+        "SELECT * FROM machines WHERE (session IS NULL AND seen <> 'gone')
+             OR (wanted = 'running' AND seen IN ('planned', 'creating')) ORDER BY number LIMIT 9",
+        "SELECT machines FROM machines_held WHERE owner = ''",
         "SELECT * FROM machines WHERE token_digest = '' AND wanted = 'running' AND seen <> 'gone'",
         "SELECT coalesce(max(seq), 0) FROM view_entries WHERE session = ''",
         "SELECT body FROM views WHERE session = '' AND state IN ('offered', 'answered') ORDER BY number",
