@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { binary } from '../e2e/src/harness/controller.mjs';
 
-const DEADLINE_MS = 660_000;
+const DEADLINE_MS = 330_000;
 /** How an agent logs an answer: `took_ms` is from the moment that it has the offer until the controller has said that the
  * answer is stored. */
 const ANSWERED = /the offer is answered epoch=(\d+) took_ms=(\d+)/g;

@@ -22,7 +22,7 @@ use site::Site;
 /// The first argument of the process that is the controller.
 const SERVE: &str = "serve";
 /// Everything together.
-const DEADLINE: Duration = Duration::from_secs(600);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// What goes wrong ends the measurement; whoever reads it wants the words.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

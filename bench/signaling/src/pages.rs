@@ -29,12 +29,12 @@ use crate::{
 };
 
 /// Connections that make sessions, and that bring answers.
-const WORKERS: usize = 16;
-/// How fast answers come: all pages have theirs within a minute.
-const ANSWERS_PER_S: u32 = 200;
+const WORKERS: usize = 32;
+/// How fast answers come: all pages have theirs within half a minute.
+const ANSWERS_PER_S: u32 = 400;
 /// How long the pages wait before the first answer, with samples of the controller's memory: they have all renewed their
 /// polls by then.
-const SETTLED: Duration = Duration::from_secs(30);
+const SETTLED: Duration = Duration::from_secs(27);
 /// After the last answer was sent.
 const LAST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -62,14 +62,15 @@ struct Pages {
 
 pub(crate) async fn measure(site: &Arc<Site>, size: Size, figures: &mut Figures) -> Outcome {
     let pages = Arc::new(Pages { site: site.clone(), polls: AtomicU32::new(0), tasks: Mutex::default() });
-    let idle = site.memory_mb()?;
+    let (idle, began) = (site.memory_mb()?, Instant::now());
     let agents = open(site, size.pages).await?;
-    let with_sessions = site.memory_mb()?;
+    let (with_sessions, opened) = (site.memory_mb()?, began.elapsed().as_secs());
     let waiting = pages.clone().wait_all(agents).await?;
     let count = waiting.len();
     let with_pages = site.memory_mb()?;
     eprintln!(
-        "the controller has {idle:.1} MB, {with_sessions:.1} with {count} sessions, {with_pages:.1} with their pages"
+        "the controller has {idle:.1} MB, {with_sessions:.1} with {count} sessions, {with_pages:.1} with their pages; \
+         the sessions were made in {opened} s"
     );
     let (memory, polls) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
     let sampling = tokio::spawn(sample(pages.clone(), memory.clone(), polls.clone()));

@@ -70,7 +70,8 @@ fn wrong(promise: &Promise<'_>, exists: impl Fn(&str, &str) -> bool) -> Vec<Stri
 
 fn has_test(place: &str, test: &str) -> bool {
     let rust = place.starts_with("crates/");
-    let extensions: &[&str] = if rust { &["rs"] } else { &["ts", "tsx", "mjs"] };
+    // What a benchmark prints is named in either language.
+    let extensions: &[&str] = if rust { &["rs"] } else { &["ts", "tsx", "mjs", "rs"] };
     let wanted = if rust { format!("fn {test}(") } else { test.to_owned() };
     sources(&root().join(place), extensions)
         .iter()
