@@ -255,8 +255,8 @@ pub(crate) async fn one(database: &Database, id: &MachineId) -> Result<Option<Ma
 
 pub(crate) async fn stock(database: &Database) -> Result<Vec<MachineRow>, StoreError> {
     let rows: Vec<Columns> = sqlx::query_as(
-        "SELECT * FROM machines WHERE (session IS NULL AND seen <> 'gone')
-         OR (wanted = 'running' AND seen IN ('planned', 'creating')) ORDER BY number LIMIT ?",
+        "SELECT * FROM machines WHERE session IS NULL AND seen <> 'gone'
+         UNION SELECT * FROM machines WHERE wanted = 'running' AND seen IN ('planned', 'creating') ORDER BY number LIMIT ?",
     )
     .bind(MAX_STOCK)
     .fetch_all(&mut *database.reader().await?)

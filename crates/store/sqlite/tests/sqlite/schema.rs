@@ -129,8 +129,8 @@ async fn queries_that_run_for_each_request_walk_no_table() {
         "SELECT address + 1 FROM machines AS one WHERE seen <> 'gone' AND address >= 1 AND address < 9
              AND NOT EXISTS (SELECT 1 FROM machines WHERE seen <> 'gone' AND address = one.address + 1)
              ORDER BY address LIMIT 1",
-        "SELECT * FROM machines WHERE (session IS NULL AND seen <> 'gone')
-             OR (wanted = 'running' AND seen IN ('planned', 'creating')) ORDER BY number LIMIT 9",
+        "SELECT * FROM machines WHERE session IS NULL AND seen <> 'gone'
+         UNION SELECT * FROM machines WHERE wanted = 'running' AND seen IN ('planned', 'creating') ORDER BY number LIMIT 9",
         "SELECT machines FROM machines_held WHERE owner = ''",
         "SELECT * FROM machines WHERE token_digest = '' AND wanted = 'running' AND seen <> 'gone'",
         "SELECT coalesce(max(seq), 0) FROM view_entries WHERE session = ''",
