@@ -24,7 +24,7 @@ readonly RUN_PACKAGES=(
 )
 readonly TEST_PACKAGES=(
     xvfb openbox x11-utils xdotool fonts-dejavu-core                    # a desktop for the agent's tests
-    gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
+    gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-nice
     chromium chromium-sandbox                                           # the viewer
     openssl procps                                                      # the issuer's certificates, leak checks
     coturn                                                              # the relay's second judge, and an outside relay

@@ -20,7 +20,10 @@ use anteroom_machines::{
     Additions, Capabilities, CreateError, Driver, Limits, MachineSpec, Observed, OperationError,
     fake::{FakeDriver, World},
 };
-use anteroom_protocol::{MachineId, Secret, UnixMillis, guest::DesktopSize};
+use anteroom_protocol::{
+    MachineId, Secret, UnixMillis,
+    guest::{DesktopSize, MediaEngine},
+};
 use anteroom_store::{AddressPool, Placement};
 use anteroom_store_sqlite::SqliteStore;
 use anteroom_vault::{Key, KeyRing};
@@ -115,6 +118,7 @@ fn settings(guest: SocketAddr) -> Settings {
         desktop: DesktopSize { width: 1280, height: 720 },
         limits: Limits::default(),
         additions: Additions::default(),
+        engine: MediaEngine::Str0m,
         deadlines: DeadlineOverrides {
             offer_ms: ms,
             machine_ms: ms,

@@ -12,7 +12,7 @@ use std::{
 
 use anteroom_machines::{HostEntry, Limits};
 use anteroom_machines_sandbox::{Exception, Pool};
-use anteroom_protocol::guest::DesktopSize;
+use anteroom_protocol::guest::{DesktopSize, MediaEngine};
 use figment::{
     Figment,
     providers::{Env, Format as _, Serialized, Toml},
@@ -89,6 +89,8 @@ pub(crate) struct Machines {
     pub(crate) run_dir: PathBuf,
     /// The host's user of the machine with the pool's first address; each has the one after it.
     pub(crate) first_uid: u32,
+    /// What carries their desktops to viewers: `str0m`, or `webrtcbin`, which knows neither TCP nor a restart of ICE.
+    pub(crate) engine: MediaEngine,
     /// What each gets beside the image.
     pub(crate) additions: Additions,
 }
@@ -244,6 +246,7 @@ impl Default for Machines {
             limits: Limits::default(),
             run_dir: PathBuf::from("/run/anteroom/machines"),
             first_uid: 1_200_000,
+            engine: MediaEngine::Str0m,
             additions: Additions::default(),
         }
     }

@@ -38,6 +38,14 @@ fn an_unknown_name_is_refused_with_the_names_that_there_are() {
 }
 
 #[test]
+fn the_media_engine_is_str0m_unless_the_file_names_the_other_one() {
+    assert_eq!(Config::default().machines.engine, MediaEngine::Str0m);
+    assert_eq!(read("[machines]\nengine = 'webrtcbin'\n").unwrap().machines.engine, MediaEngine::Webrtcbin);
+    let error = read("[machines]\nengine = 'gstreamer'\n").unwrap_err().to_string();
+    assert!(error.contains("str0m") && error.contains("webrtcbin"), "{error}");
+}
+
+#[test]
 fn a_flag_goes_before_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("anteroom.toml");

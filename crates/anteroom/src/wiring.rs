@@ -216,6 +216,7 @@ pub(crate) fn settings(
         desktop: config.desktop,
         limits: config.machines.limits,
         additions: additions(&config.machines.additions)?,
+        engine: config.machines.engine,
         deadlines: deadlines(config.deadlines),
         pool: PoolSettings {
             size: config.machines.pool,
@@ -231,7 +232,8 @@ pub(crate) fn made_from(config: &Config, sandbox: &sandbox::Config) -> Result<St
     let agent = (&sandbox.agent, agent.len(), agent.modified().ok());
     let additions = additions(&config.machines.additions)?;
     let mut digest = Sha256::new();
-    digest.update(format!("{:?}", (&sandbox.image, agent, &sandbox.network, config.desktop, config.machines.limits)));
+    let machines = (config.machines.engine, config.machines.limits);
+    digest.update(format!("{:?}", (&sandbox.image, agent, &sandbox.network, config.desktop, machines)));
     digest.update(format!("{:?}", (&additions.ca_certificates, &additions.hosts, &additions.environment)));
     for file in &additions.files {
         digest.update(format!("{} {:o} {}\n", file.path, file.mode, file.contents.len()));

@@ -1,7 +1,10 @@
 //! What the operator decides, as the use cases need it. Where it comes from is the program's business.
 
 use anteroom_machines::{Additions, Limits};
-use anteroom_protocol::{guest::DesktopSize, provider::Provider};
+use anteroom_protocol::{
+    guest::{DesktopSize, MediaEngine},
+    provider::Provider,
+};
 use anteroom_session::Deadlines;
 use anteroom_store::Placement;
 
@@ -20,6 +23,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What each machine gets beside the image.
     pub additions: Additions,
+    /// What carries desktops to their viewers.
+    pub engine: MediaEngine,
     /// Deadlines other than the defaults.
     pub deadlines: DeadlineOverrides,
     /// Machines that wait for sessions.

@@ -1,6 +1,6 @@
 //! The media engine on its own, for benchmarks and for a look by hand: answers offers that come on standard input.
 //!
-//! `engine DISPLAY ADDRESS WIDTHxHEIGHT [LOG-LEVEL]`. Each line of input is `{"epoch": 1, "offer": {...}, "candidates": [...]}`;
+//! `engine DISPLAY ADDRESS WIDTHxHEIGHT [LOG-LEVEL [webrtcbin]]`. Each line of input is `{"epoch": 1, "offer": {...}, "candidates": [...]}`;
 //! each line of output is `{"epoch", "answer", "candidates", "ms"}` or `{"event", "who"}`.
 
 use std::{error::Error, io::BufRead as _, time::Instant};
@@ -8,7 +8,7 @@ use std::{error::Error, io::BufRead as _, time::Instant};
 use anteroom_guest::media::{self, Config, Engine};
 use anteroom_protocol::{
     Epoch,
-    guest::DesktopSize,
+    guest::{DesktopSize, MediaEngine},
     signaling::{Candidate, Offer},
 };
 use serde::Deserialize;
@@ -22,16 +22,21 @@ struct Request {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [display, address, size, level @ ..] = arguments.as_slice() else {
-        return Err("usage: engine DISPLAY ADDRESS WIDTHxHEIGHT [LOG-LEVEL]".into());
+    let [display, address, size, more @ ..] = arguments.as_slice() else {
+        return Err("usage: engine DISPLAY ADDRESS WIDTHxHEIGHT [LOG-LEVEL [webrtcbin]]".into());
     };
-    let level = level.first().map_or("info", String::as_str);
+    let level = more.first().map_or("info", String::as_str);
     let filter = tracing_subscriber::EnvFilter::new(format!("{level},{}", media::LOG_DIRECTIVES));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let (width, height) = size.split_once('x').ok_or("the size is WIDTHxHEIGHT")?;
     let size = DesktopSize { width: width.parse()?, height: height.parse()? };
+    let engine = match more.get(1).map(String::as_str) {
+        None => MediaEngine::Str0m,
+        Some("webrtcbin") => MediaEngine::Webrtcbin,
+        Some(other) => return Err(format!("{other} is no engine").into()),
+    };
     let started = Instant::now();
-    let (engine, mut events) = Engine::start(Config { address: address.parse()?, size })?;
+    let (engine, mut events) = Engine::start(Config { address: address.parse()?, size, engine })?;
     let warm = started.elapsed();
     engine.attach(display)?;
     println!("{}", serde_json::json!({"started": warm.as_millis(), "attached": started.elapsed().as_millis()}));

@@ -120,7 +120,7 @@ impl Machine {
 
     /// Media and signaling.
     async fn viewers(&self, displays: watch::Receiver<Option<Display>>) -> Ended {
-        let config = Config { address: self.boot.address, size: self.boot.desktop };
+        let config = Config { address: self.boot.address, size: self.boot.desktop, engine: self.boot.engine };
         let stage = match Stage::start(config).await {
             Ok(stage) => stage,
             Err(error) => return self.desktop_failed(error.to_string()).await,

@@ -14,7 +14,7 @@ use std::{
 use anteroom_guest::{agent, layout::Layout};
 use anteroom_protocol::{
     Secret, ViewId,
-    guest::{Assignment, Boot, DesktopSize, Report},
+    guest::{Assignment, Boot, DesktopSize, MediaEngine, Report},
     provider::{CredentialFile, CredentialRules, FileFormat, Login},
     session::UrlSource,
     signaling::SdpDigest,
@@ -98,6 +98,7 @@ fn boot(address: std::net::SocketAddr) -> Boot {
         address: [127, 0, 0, 1].into(),
         desktop: DesktopSize { width: 800, height: 600 },
         environment: Vec::new(),
+        engine: MediaEngine::Str0m,
     }
 }
 

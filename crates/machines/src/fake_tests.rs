@@ -3,7 +3,7 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
-use anteroom_protocol::guest::{Boot, DesktopSize};
+use anteroom_protocol::guest::{Boot, DesktopSize, MediaEngine};
 
 use super::*;
 use crate::{
@@ -35,6 +35,7 @@ impl Host for FakeHost {
                 address: IpAddr::V4(address),
                 desktop: DesktopSize { width: 1280, height: 720 },
                 environment: vec![],
+                engine: MediaEngine::Str0m,
             },
             limits: Limits::default(),
             additions: Additions::default(),

@@ -64,6 +64,7 @@ fn a_variable_of_the_additions_replaces_the_boot_documents() {
             address: IpAddr::from([10, 87, 0, 2]),
             desktop: DesktopSize { width: 1280, height: 720 },
             environment: vec![("HTTPS_PROXY".into(), "http://old".into()), ("KEPT".into(), "1".into())],
+            engine: anteroom_protocol::guest::MediaEngine::Str0m,
         },
         limits: Limits::default(),
         additions: additions(),

@@ -26,6 +26,20 @@ pub struct Boot {
     pub desktop: DesktopSize,
     /// Environment for every program that the agent starts (CA bundle, upstream proxy).
     pub environment: Vec<(String, String)>,
+    /// What carries the desktop to its viewers.
+    #[serde(default)]
+    pub engine: MediaEngine,
+}
+
+/// What carries a desktop to its viewers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaEngine {
+    /// str0m, on sockets of the agent's own.
+    #[default]
+    Str0m,
+    /// GStreamer's `webrtcbin`: over UDP only, and without a restart of ICE.
+    Webrtcbin,
 }
 
 /// What the machine is for.

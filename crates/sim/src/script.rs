@@ -10,7 +10,7 @@ use anteroom_controller::{SignInStarted, StartSignIn};
 use anteroom_machines::{Additions, Limits, MachineSpec};
 use anteroom_protocol::{
     MachineId, ProviderId, Secret, SessionId, UserId,
-    guest::{Boot, DesktopSize},
+    guest::{Boot, DesktopSize, MediaEngine},
 };
 use anteroom_store::Store as _;
 use tokio::{
@@ -306,6 +306,7 @@ impl Script {
                 address: std::net::Ipv4Addr::new(10, 99, 0, 1).into(),
                 desktop: DesktopSize { width: 1280, height: 720 },
                 environment: Vec::new(),
+                engine: MediaEngine::Str0m,
             },
             limits: Limits::default(),
             additions: Additions::default(),

@@ -17,7 +17,7 @@ use anteroom_controller::{
     timer,
 };
 use anteroom_machines::{Additions, Limits};
-use anteroom_protocol::guest::DesktopSize;
+use anteroom_protocol::guest::{DesktopSize, MediaEngine};
 use anteroom_store::{AddressPool, Placement};
 use anteroom_vault::{Key, KeyRing};
 use axum::Router;
@@ -234,6 +234,7 @@ fn settings(places: u32, pooled: u32, deadlines: DeadlineOverrides) -> Settings 
         desktop: DesktopSize { width: 1280, height: 720 },
         limits: Limits::default(),
         additions: Additions::default(),
+        engine: MediaEngine::Str0m,
         deadlines,
         pool: PoolSettings { size: pooled, keep_free: 0 },
     }

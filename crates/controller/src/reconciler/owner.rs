@@ -210,6 +210,7 @@ impl Owner {
                 address: row.address.into(),
                 desktop: settings.desktop,
                 environment: Vec::new(),
+                engine: settings.engine,
             },
             limits: settings.limits,
             additions: settings.additions.clone(),

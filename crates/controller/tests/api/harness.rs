@@ -16,7 +16,10 @@ use anteroom_controller::{
     timer,
 };
 use anteroom_machines::{Additions, Driver, Limits, MachineSpec, fake::World};
-use anteroom_protocol::{MachineId, UnixMillis, UserId, guest::DesktopSize};
+use anteroom_protocol::{
+    MachineId, UnixMillis, UserId,
+    guest::{DesktopSize, MediaEngine},
+};
 use anteroom_store::{AccessRow, AddressPool, Placement, Store, fake::FakeStore};
 use anteroom_vault::{Key, KeyRing};
 use axum::{
@@ -189,6 +192,7 @@ impl Lab {
             desktop: DesktopSize { width: 1280, height: 720 },
             limits: Limits::default(),
             additions: Additions::default(),
+            engine: MediaEngine::Str0m,
             deadlines: self.deadlines,
             pool: self.pool,
         }

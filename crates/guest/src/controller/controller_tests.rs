@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use anteroom_protocol::{
     Epoch, SessionId, ViewId,
-    guest::{Boot, CapturedCredential, CapturedFile, DesktopSize, Report},
+    guest::{Boot, CapturedCredential, CapturedFile, DesktopSize, MediaEngine, Report},
     signaling::{Answer, AnswerType, AnswerWithCandidates, SdpDigest},
     view::{ViewEntryKind, ViewReply},
 };
@@ -194,6 +194,7 @@ fn an_endpoint_that_is_no_http_url_is_refused_and_a_token_is_never_repeated() {
             address: [127, 0, 0, 1].into(),
             desktop: DesktopSize { width: 800, height: 600 },
             environment: Vec::new(),
+            engine: MediaEngine::Str0m,
         };
         let error = Controller::new(&boot).err().expect("refused");
         assert!(!error.to_string().contains("ken\n"), "{error}");

@@ -8,7 +8,7 @@ use std::{
 
 use anteroom_protocol::{
     Secret,
-    guest::{Boot, DesktopSize},
+    guest::{Boot, DesktopSize, MediaEngine},
 };
 use axum::{
     Router,
@@ -95,6 +95,7 @@ pub(crate) fn client_of(address: SocketAddr) -> Controller {
         address: [127, 0, 0, 1].into(),
         desktop: DesktopSize { width: 800, height: 600 },
         environment: Vec::new(),
+        engine: MediaEngine::Str0m,
     };
     Controller::new(&boot).unwrap()
 }

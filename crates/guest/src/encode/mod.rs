@@ -7,7 +7,7 @@ mod plugins;
 use std::{sync::Arc, time::Duration};
 
 pub use encoder::Encoder;
-pub use plugins::prepare;
+pub use plugins::{prepare, prepare_webrtcbin};
 
 /// What a viewer can decode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

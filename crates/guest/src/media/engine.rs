@@ -10,19 +10,24 @@ use std::{
 };
 
 use anteroom_protocol::{
-    Epoch, ViewId, limits,
+    Epoch, ViewId,
+    guest::MediaEngine,
+    limits,
     signaling::{Answer, Candidate, Offer},
 };
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::{
     Config, Event, MAX_WAITING_EVENTS, MediaError, Who,
-    answer::{Identity, answer, complete, usable},
     link::{Command, Link, MAX_COMMANDS, Mailbox, ToMedia, ToScreen},
+    peer::Answered,
     rate,
+    sdp::{complete, usable},
     sockets::Sockets,
+    str0m::Identity,
     transport::Transport,
     video::{Video, encoder},
+    webrtcbin::Workshop,
 };
 use crate::{
     encode::{self, Codec, Encoder},
@@ -36,12 +41,38 @@ use crate::{
 /// The media engine. Dropping it closes all transports and ends its threads.
 pub struct Engine {
     config: Config,
-    identity: Identity,
+    answerer: Answerer,
     link: Arc<Link>,
     origin: Instant,
     newest: AtomicU32,
     attached: Mutex<Attached>,
     media: Option<JoinHandle<()>>,
+}
+
+/// Who answers offers: the engine that was chosen.
+enum Answerer {
+    Str0m(Identity),
+    Webrtcbin(Workshop),
+}
+
+impl Answerer {
+    /// With the sockets that its viewers share, if they do.
+    fn start(config: &Config, link: &Arc<Link>) -> Result<(Self, Option<Sockets>), MediaError> {
+        Ok(match config.engine {
+            MediaEngine::Str0m => {
+                let (identity, sockets) = Identity::make(config.address)?;
+                (Self::Str0m(identity), Some(sockets))
+            }
+            MediaEngine::Webrtcbin => (Self::Webrtcbin(Workshop::open(config.address, Arc::clone(link))?), None),
+        })
+    }
+
+    fn answer(&self, who: Who, offer: &Offer) -> Result<Answered, MediaError> {
+        match self {
+            Self::Str0m(identity) => identity.answer(who, offer, Instant::now()),
+            Self::Webrtcbin(workshop) => workshop.answer(who, offer, Instant::now()),
+        }
+    }
 }
 
 /// The display's part of the engine.
@@ -60,7 +91,7 @@ impl Engine {
     /// # Errors
     /// Names what is missing: a GStreamer element and its package, the address, the size.
     pub fn start(config: Config) -> Result<(Self, Receiver<Event>), MediaError> {
-        let Config { address, size } = config;
+        let Config { address, size, .. } = config;
         if !is_encodable(size) {
             return Err(MediaError::Size { width: size.width, height: size.height });
         }
@@ -73,17 +104,13 @@ impl Engine {
         let warm = encoder(Codec::H264, size, rate::START_KBPS, &link)?;
         // x264 sets itself up with its first picture; nobody sees this one.
         warm.push(&Picture::black(size), Duration::ZERO, true)?;
-        let sockets = Sockets::bind(address).map_err(system)?;
-        let addresses = sockets.addresses();
-        let provider = str0m::crypto::from_feature_flags();
-        let certificate = provider.dtls_provider.generate_certificate().ok_or(MediaError::Certificate)?;
+        let (answerer, sockets) = Answerer::start(&config, &link)?;
         let (events, receiver) = channel(MAX_WAITING_EVENTS);
         let origin = Instant::now();
         let transport = Transport::new(sockets, Arc::clone(&link), events, size, origin);
         let media = spawn("media", move || transport.run())?;
-        let identity = Identity { certificate, addresses };
         let (newest, attached) = (AtomicU32::new(0), Mutex::new(Attached::No(warm)));
-        Ok((Self { config, identity, link, origin, newest, attached, media: Some(media) }, receiver))
+        Ok((Self { config, answerer, link, origin, newest, attached, media: Some(media) }, receiver))
     }
 
     /// Connects to the display (e.g. `:0`) once it answers; frames and input flow from then on. Blocks for some
@@ -123,11 +150,11 @@ impl Engine {
         if epoch.0 <= self.newest.load(Ordering::Acquire) {
             return Err(MediaError::StaleEpoch { epoch });
         }
-        let (negotiated, answer, ours) = answer(&self.identity, Who::Epoch(epoch), offer, Instant::now())?;
+        let Answered { peer, answer, candidates: ours } = self.answerer.answer(Who::Epoch(epoch), offer)?;
         if self.newest.fetch_max(epoch.0, Ordering::AcqRel) >= epoch.0 {
             return Err(MediaError::StaleEpoch { epoch });
         }
-        self.command(Command::Connect(Box::new(negotiated)))?;
+        self.command(Command::Connect(peer))?;
         self.command(Command::Candidates(Who::Epoch(epoch), usable(candidates)))?;
         Ok((answer, ours))
     }
@@ -141,9 +168,9 @@ impl Engine {
             return Err(MediaError::NoPicture { view: view.clone() });
         }
         self.link.media.read(|media| admit(&mut media.views, view))?;
-        let answered = answer(&self.identity, Who::View(view.clone()), offer, Instant::now());
-        let connected = answered.and_then(|(negotiated, answer, _)| {
-            self.command(Command::Connect(Box::new(negotiated)))?;
+        let answered = self.answerer.answer(Who::View(view.clone()), offer);
+        let connected = answered.and_then(|Answered { peer, answer, .. }| {
+            self.command(Command::Connect(peer))?;
             Ok(complete(&answer))
         });
         if connected.is_err() {

@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Who, answer::Negotiated};
+use super::{Who, peer::Peer};
 use crate::{
     encode::{Codec, EncodedFrame},
     inject::Injector,
@@ -68,7 +68,7 @@ pub(super) struct ToMedia {
 }
 
 pub(super) enum Command {
-    Connect(Box<Negotiated>),
+    Connect(Box<dyn Peer>),
     Candidates(Who, Vec<str0m::Candidate>),
     /// The viewer went away.
     Close(Who),
@@ -89,9 +89,14 @@ impl<T> Mailbox<T> {
     /// Changes the state and rings.
     pub(super) fn tell<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         let result = self.read(change);
+        self.ring();
+        result
+    }
+
+    /// Wakes the one who waits: there is news, here or elsewhere.
+    pub(super) fn ring(&self) {
         // Fails only when the counter is full, and then the bell rings already.
         let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
-        result
     }
 
     /// Looks at the state without ringing.
@@ -100,10 +105,11 @@ impl<T> Mailbox<T> {
     }
 
     /// Waits for the bell, for `other` to be readable, or for a time. Stops the bell.
-    pub(super) fn wait(&self, other: BorrowedFd<'_>, until: Option<Instant>) -> Result<(), Errno> {
+    pub(super) fn wait(&self, other: Option<BorrowedFd<'_>>, until: Option<Instant>) -> Result<(), Errno> {
         let left = until.map(|time| time.saturating_duration_since(Instant::now()));
         let left = left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
-        let mut fds = [PollFd::new(&self.bell, PollFlags::IN), PollFd::from_borrowed_fd(other, PollFlags::IN)];
+        let bell = PollFd::new(&self.bell, PollFlags::IN);
+        let mut fds = [bell.clone(), other.map_or(bell, |other| PollFd::from_borrowed_fd(other, PollFlags::IN))];
         match poll(&mut fds, left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error),

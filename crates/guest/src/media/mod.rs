@@ -11,7 +11,6 @@
 //! All viewers share one encoder of each codec. The person's transport decides its rate ([`audience`]); a view that
 //! can't keep up loses pictures, never the person.
 
-mod answer;
 mod audience;
 mod engine;
 mod framing;
@@ -19,14 +18,22 @@ mod link;
 mod pace;
 mod peer;
 mod rate;
+mod sdp;
 mod sockets;
+mod str0m;
 mod streams;
 mod transport;
 mod video;
+mod viewer;
+mod webrtcbin;
 
 use std::{fmt, net::IpAddr, time::Duration};
 
-use anteroom_protocol::{Epoch, ViewId, guest::DesktopSize, limits};
+use anteroom_protocol::{
+    Epoch, ViewId,
+    guest::{DesktopSize, MediaEngine},
+    limits,
+};
 
 pub use engine::Engine;
 
@@ -47,6 +54,8 @@ pub struct Config {
     pub address: IpAddr,
     /// The desktop's size; both sides even.
     pub size: DesktopSize,
+    /// What carries the picture.
+    pub engine: MediaEngine,
 }
 
 /// Whom a transport serves.
@@ -146,6 +155,12 @@ pub enum MediaError {
     /// DTLS certificate.
     #[error("no DTLS certificate could be made")]
     Certificate,
+    /// GStreamer's engine did not do what it was told. What it said is left out: it may quote SDP.
+    #[error("webrtcbin could not {what} within its time; offer again, or choose the engine str0m")]
+    Webrtcbin {
+        /// What was tried.
+        what: &'static str,
+    },
     /// The encoder.
     #[error(transparent)]
     Encode(#[from] EncodeError),

@@ -5,15 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anteroom_protocol::{Epoch, guest::DesktopSize, input::Input};
+use anteroom_protocol::{
+    Epoch,
+    guest::DesktopSize,
+    input::{FromGuest, Input},
+};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use super::{
     Closed, Event, EventKind, Who,
-    answer::Negotiated,
     audience::{self, Audience, Condition},
     link::{Command, Each, Link},
-    peer::{Note, Peer, kind},
+    peer::{Failure, Note, Peer},
     rate,
     sockets::{Arrival, DATAGRAM_BYTES, Sockets},
 };
@@ -30,12 +33,13 @@ const MAX_DATAGRAMS: usize = 64;
 
 /// The thread's state.
 pub(super) struct Transport {
-    sockets: Sockets,
+    /// Those that viewers share. An engine whose transports have sockets of their own has none.
+    sockets: Option<Sockets>,
     link: Arc<Link>,
     events: Sender<Event>,
     size: DesktopSize,
     origin: Instant,
-    peers: Vec<Peer>,
+    peers: Vec<Box<dyn Peer>>,
     injector: Option<Injector>,
     /// Whose input is played: the newest that has connected.
     pilot: Option<Epoch>,
@@ -47,7 +51,7 @@ pub(super) struct Transport {
 
 impl Transport {
     pub(super) fn new(
-        sockets: Sockets,
+        sockets: Option<Sockets>,
         link: Arc<Link>,
         events: Sender<Event>,
         size: DesktopSize,
@@ -66,8 +70,10 @@ impl Transport {
             self.tell_screen();
             self.ask_for_keyframes();
             let keyframes = [self.keyframe_due.h264, self.keyframe_due.vp8].into_iter().flatten();
-            let until = self.peers.iter().map(|peer| peer.wake).chain(keyframes).chain(self.sockets.wake()).min();
-            if let Err(error) = self.link.media.wait(self.sockets.fd(), until) {
+            let sockets = self.sockets.as_ref();
+            let peers = self.peers.iter().filter_map(|peer| peer.wake());
+            let until = peers.chain(keyframes).chain(sockets.and_then(Sockets::wake)).min();
+            if let Err(error) = self.link.media.wait(sockets.map(Sockets::fd), until) {
                 tracing::error!(%error, "the media thread can't wait; it ends");
                 break;
             }
@@ -97,44 +103,43 @@ impl Transport {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Connect(negotiated) => self.connect(*negotiated),
+            Command::Connect(peer) => self.connect(peer),
             Command::Candidates(who, candidates) => {
-                if let Some(peer) = self.peers.iter_mut().find(|peer| peer.who == who) {
+                if let Some(peer) = self.peers.iter_mut().find(|peer| peer.viewer().who == who) {
                     candidates.into_iter().for_each(|candidate| peer.add_candidate(candidate));
-                    peer.wake = Instant::now();
                 }
             }
             Command::Close(who) => self.end(&who, Closed::ByViewer),
         }
     }
 
-    fn connect(&mut self, negotiated: Negotiated) {
-        let is_epoch = |peer: &Peer| epoch_of(&peer.who).is_some();
-        if epoch_of(&negotiated.who).is_some() {
-            while self.peers.iter().filter(|peer| is_epoch(peer)).count() >= MAX_EPOCHS {
-                let Some(oldest) = self.peers.iter().position(is_epoch) else { break };
+    fn connect(&mut self, peer: Box<dyn Peer>) {
+        if epoch_of(&peer.viewer().who).is_some() {
+            while self.epochs().count() >= MAX_EPOCHS {
+                let Some(oldest) = self.epochs().map(|(index, _)| index).next() else { break };
                 let oldest = self.peers.remove(oldest);
                 self.close(oldest, Closed::Superseded);
             }
         }
-        self.peers.push(Peer::new(negotiated, Instant::now()));
+        self.peers.push(peer);
     }
 
     fn send(&mut self, frame: &EncodedFrame) {
         let now = Instant::now();
         for index in (0..self.peers.len()).rev() {
-            let waits = waits(&self.sockets, &mut self.peers[index], now);
-            if let Err(error) = self.peers[index].send(frame, self.origin, waits) {
-                self.fail(index, kind(&error));
+            let waits = self.peers[index].waits(self.sockets.as_ref(), now);
+            if let Err(failure) = self.peers[index].send(frame, self.origin, waits) {
+                self.fail(index, failure);
             }
         }
     }
 
     fn read_sockets(&mut self) {
-        self.sockets.look(Instant::now());
+        let Some(sockets) = &mut self.sockets else { return };
+        sockets.look(Instant::now());
         let mut datagram = [0; DATAGRAM_BYTES];
         for _ in 0..MAX_DATAGRAMS {
-            let Some(arrival) = self.sockets.next(&mut datagram) else { return };
+            let Some(arrival) = self.sockets.as_mut().and_then(|sockets| sockets.next(&mut datagram)) else { return };
             self.receive(arrival, &datagram[..arrival.length]);
         }
     }
@@ -144,20 +149,27 @@ impl Transport {
         for index in (0..self.peers.len()).rev() {
             match self.peers[index].receive(arrival, bytes, now) {
                 Ok(true) => {
-                    self.sockets.judge(arrival, Some(&self.peers[index].who));
+                    self.judge(arrival, Some(index));
                     return self.turn(index, now);
                 }
                 Ok(false) => {}
-                Err(error) => return self.fail(index, kind(&error)),
+                Err(failure) => return self.fail(index, failure),
             }
         }
-        self.sockets.judge(arrival, None);
+        self.judge(arrival, None);
+    }
+
+    /// Says whose a datagram was.
+    fn judge(&mut self, arrival: Arrival, owner: Option<usize>) {
+        if let Some(sockets) = &mut self.sockets {
+            sockets.judge(arrival, owner.map(|index| &self.peers[index].viewer().who));
+        }
     }
 
     fn turn_peers(&mut self) {
         let now = Instant::now();
         for index in (0..self.peers.len()).rev() {
-            if self.peers.get(index).is_some_and(|peer| peer.wake <= now) {
+            if self.peers.get(index).is_some_and(|peer| peer.wake().is_some_and(|wake| wake <= now)) {
                 self.turn(index, now);
             }
         }
@@ -165,14 +177,14 @@ impl Transport {
 
     fn turn(&mut self, index: usize, now: Instant) {
         let sockets = &mut self.sockets;
-        let result = self.peers[index].turn(now, self.size, &mut |transmit| sockets.transmit(&transmit, now));
-        match result {
+        let mut out = |transmit| sockets.iter_mut().for_each(|sockets| sockets.transmit(&transmit, now));
+        match self.peers[index].turn(now, &mut out) {
             Ok(notes) if notes.is_empty() => {}
             Ok(notes) => {
-                let who = self.peers[index].who.clone();
+                let who = self.peers[index].viewer().who.clone();
                 notes.into_iter().for_each(|note| self.heed(&who, note));
             }
-            Err(error) => self.fail(index, kind(&error)),
+            Err(failure) => self.fail(index, failure),
         }
     }
 
@@ -180,11 +192,24 @@ impl Transport {
         match note {
             Note::IceConnected => self.report(who, EventKind::IceConnected),
             Note::DtlsConnected => self.connected(who),
-            Note::InputOpen => self.report(who, EventKind::InputOpen),
+            Note::InputOpen => self.input_open(who),
+            Note::Ping { id } => self.say(who, &FromGuest::Pong { id }),
             Note::Input(input) => self.play(who, |injector| injector.input(input)),
             Note::Motion { x, y } => self.play(who, |injector| injector.motion(x, y)),
             Note::KeyframeWanted => self.want_keyframe(who, audience::keyframe_interval(who)),
             Note::Gone(why) => self.end(who, why),
+        }
+    }
+
+    fn input_open(&mut self, who: &Who) {
+        self.say(who, &FromGuest::Desktop { width: self.size.width, height: self.size.height });
+        self.report(who, EventKind::InputOpen);
+    }
+
+    fn say(&mut self, who: &Who, message: &FromGuest) {
+        let Some(index) = self.peers.iter().position(|peer| peer.viewer().who == *who) else { return };
+        if let Err(failure) = self.peers[index].say(message) {
+            self.fail(index, failure);
         }
     }
 
@@ -205,11 +230,17 @@ impl Transport {
             self.pilot = Some(epoch);
             self.release();
         }
-        let is_older = |peer: &Peer| epoch_of(&peer.who).is_some_and(|other| other < epoch);
-        while let Some(index) = self.peers.iter().position(is_older) {
+        let older = |epochs: &Self| epochs.epochs().find(|(_, other)| *other < epoch).map(|(index, _)| index);
+        while let Some(index) = older(self) {
             let peer = self.peers.remove(index);
             self.close(peer, Closed::Superseded);
         }
+    }
+
+    /// The epochs that have a transport, oldest answer first, and where.
+    fn epochs(&self) -> impl Iterator<Item = (usize, Epoch)> {
+        let epochs = self.peers.iter().map(|peer| epoch_of(&peer.viewer().who)).enumerate();
+        epochs.filter_map(|(index, epoch)| Some((index, epoch?)))
     }
 
     fn play(&self, who: &Who, play: impl FnOnce(&Injector)) {
@@ -231,8 +262,9 @@ impl Transport {
     }
 
     fn want_keyframe(&mut self, who: &Who, interval: Duration) {
-        let Some(codec) = self.peers.iter().find(|peer| peer.who == *who).map(|peer| peer.codec) else { return };
-        self.want_keyframe_of(codec, interval);
+        let viewers = self.peers.iter().map(|peer| peer.viewer());
+        let codec = viewers.filter(|viewer| viewer.who == *who).map(|viewer| viewer.codec).next();
+        codec.into_iter().for_each(|codec| self.want_keyframe_of(codec, interval));
     }
 
     fn want_keyframe_of(&mut self, codec: Codec, interval: Duration) {
@@ -275,40 +307,40 @@ impl Transport {
         let now = Instant::now();
         let (mut watched, mut audience) = (Each::<bool>::default(), Audience::default());
         for index in 0..self.peers.len() {
-            let peer = &mut self.peers[index];
-            if !peer.watches() {
+            if !self.peers[index].viewer().watches() {
                 continue;
             }
-            let waits = waits(&self.sockets, peer, now);
-            *watched.of(peer.codec) = true;
-            audience.add(&peer.who, Condition { estimate_bps: peer.estimate_bps, waits });
-            if peer.has_caught_up(waits) {
-                tracing::debug!(who = %peer.who, "a view has caught up; it gets a keyframe");
-                let (codec, interval) = (peer.codec, audience::keyframe_interval(&peer.who));
+            let waits = self.peers[index].waits(self.sockets.as_ref(), now);
+            let viewer = self.peers[index].viewer_mut();
+            *watched.of(viewer.codec) = true;
+            audience.add(&viewer.who, Condition { estimate_bps: viewer.estimate_bps, waits });
+            if viewer.has_caught_up(waits) {
+                tracing::debug!(who = %viewer.who, "a viewer has caught up; it gets a keyframe");
+                let (codec, interval) = (viewer.codec, audience::keyframe_interval(&viewer.who));
                 self.want_keyframe_of(codec, interval);
             }
         }
         (watched, audience)
     }
 
-    fn fail(&mut self, index: usize, reason: &'static str) {
+    fn fail(&mut self, index: usize, Failure(reason): Failure) {
         let peer = self.peers.remove(index);
-        tracing::warn!(who = %peer.who, reason, "a viewer's transport failed");
+        tracing::warn!(who = %peer.viewer().who, reason, "a viewer's transport failed");
         self.close(peer, Closed::Failed);
     }
 
     fn end(&mut self, who: &Who, why: Closed) {
-        if let Some(index) = self.peers.iter().position(|peer| peer.who == *who) {
+        if let Some(index) = self.peers.iter().position(|peer| peer.viewer().who == *who) {
             let peer = self.peers.remove(index);
             self.close(peer, why);
         }
     }
 
-    fn close(&mut self, peer: Peer, why: Closed) {
-        let who = peer.who.clone();
+    fn close(&mut self, peer: Box<dyn Peer>, why: Closed) {
+        let who = peer.viewer().who.clone();
         let (sockets, now) = (&mut self.sockets, Instant::now());
-        peer.close(self.size, &mut |transmit| sockets.transmit(&transmit, now));
-        sockets.forget(&who);
+        peer.close(&mut |transmit| sockets.iter_mut().for_each(|sockets| sockets.transmit(&transmit, now)));
+        sockets.iter_mut().for_each(|sockets| sockets.forget(&who));
         if self.is_pilot(&who) {
             self.release();
         }
@@ -332,11 +364,4 @@ fn epoch_of(who: &Who) -> Option<Epoch> {
         Who::Epoch(epoch) => Some(*epoch),
         Who::View(_) => None,
     }
-}
-
-/// How long a viewer's oldest packet has waited, before its transport lets it go or after.
-fn waits(sockets: &Sockets, peer: &mut Peer, now: Instant) -> Duration {
-    let sent = peer.path().and_then(|path| sockets.waits_since(path));
-    let since = peer.oldest_unsent().into_iter().chain(sent).min();
-    since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
 }

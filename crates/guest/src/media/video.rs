@@ -104,7 +104,7 @@ impl Video {
     }
 
     fn wait(&self, until: Option<Instant>) {
-        if let Err(error) = self.link.screen.wait(self.screen.fd(), until) {
+        if let Err(error) = self.link.screen.wait(Some(self.screen.fd()), until) {
             tracing::warn!(%error, "the screen thread can't wait");
         }
     }

@@ -94,7 +94,8 @@ fn refusal(error: &MediaError) -> ViewReply {
         | MediaError::Certificate
         | MediaError::Encode(_)
         | MediaError::Screen(_)
-        | MediaError::Inject(_) => ViewReply::Unusable { detail: cut(error.to_string()) },
+        | MediaError::Inject(_)
+        | MediaError::Webrtcbin { .. } => ViewReply::Unusable { detail: cut(error.to_string()) },
     }
 }
 

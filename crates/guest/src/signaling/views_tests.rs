@@ -1,4 +1,8 @@
-use anteroom_protocol::{Secret, guest::DesktopSize, signaling::OfferType};
+use anteroom_protocol::{
+    Secret,
+    guest::{DesktopSize, MediaEngine},
+    signaling::OfferType,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -44,7 +48,8 @@ fn a_view_that_can_be_shown_later_is_told_so_and_others_learn_why_not() {
 
 #[tokio::test]
 async fn every_entry_of_the_log_is_heeded_in_order_until_the_session_ends() {
-    let config = Config { address: [127, 0, 0, 1].into(), size: DesktopSize { width: 640, height: 360 } };
+    let size = DesktopSize { width: 640, height: 360 };
+    let config = Config { address: [127, 0, 0, 1].into(), size, engine: MediaEngine::Str0m };
     let stage = Stage::start(config).await.unwrap();
     let log = json!({"next": 3, "entries": [
         {"seq": 1, "view": view(1), "kind": "offered", "offer": {"type": "offer", "sdp": "v=0\r\n"}},

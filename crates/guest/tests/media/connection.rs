@@ -13,15 +13,16 @@ use anteroom_protocol::{
 };
 use str0m::{RtcConfig, media::MediaKind};
 
+use super::{CANDIDATES, ENGINE};
 use crate::{
     display::{Display, SIZE},
-    viewer::{Viewer, await_event, engine, is_h264_keyframe},
+    viewer::{Viewer, await_event, is_h264_keyframe, start},
 };
 
 #[test]
 fn a_viewer_gets_a_keyframe_first_and_the_desktops_size_and_a_pong() {
     let display = Display::start();
-    let (engine, mut events) = engine();
+    let (engine, mut events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let mut viewer = Viewer::connect(&engine, 1, Codec::H264);
     for kind in [EventKind::IceConnected, EventKind::DtlsConnected, EventKind::InputOpen] {
@@ -38,7 +39,7 @@ fn a_viewer_gets_a_keyframe_first_and_the_desktops_size_and_a_pong() {
 #[test]
 fn an_offer_without_h264_gets_vp8() {
     let display = Display::start();
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let mut viewer = Viewer::connect(&engine, 1, Codec::Vp8);
     viewer.run_until("a frame came", |viewer| !viewer.frames.is_empty());
@@ -49,7 +50,7 @@ fn an_offer_without_h264_gets_vp8() {
 
 #[test]
 fn an_offer_is_answered_before_there_is_a_display_and_the_picture_comes_with_it() {
-    let (engine, mut events) = engine();
+    let (engine, mut events) = start(ENGINE);
     let mut viewer = Viewer::connect(&engine, 1, Codec::H264);
     await_event(&mut viewer, &mut events, 1, &EventKind::InputOpen);
     assert!(viewer.frames.is_empty());
@@ -63,7 +64,7 @@ fn an_offer_is_answered_before_there_is_a_display_and_the_picture_comes_with_it(
 #[test]
 fn a_newer_epoch_gets_a_keyframe_at_once_and_ends_the_older_one() {
     let display = Display::start();
-    let (engine, mut events) = engine();
+    let (engine, mut events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let mut first = Viewer::connect(&engine, 1, Codec::H264);
     first.run_until("a frame came", |viewer| !viewer.frames.is_empty());
@@ -79,7 +80,7 @@ fn a_newer_epoch_gets_a_keyframe_at_once_and_ends_the_older_one() {
 #[test]
 fn both_viewers_get_pictures_until_the_newer_one_has_connected() {
     let display = Display::start();
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let mut first = Viewer::connect(&engine, 1, Codec::H264);
     first.run_until("a frame came", |viewer| !viewer.frames.is_empty());
@@ -92,7 +93,7 @@ fn both_viewers_get_pictures_until_the_newer_one_has_connected() {
 
 #[test]
 fn a_viewer_that_closes_is_reported() {
-    let (engine, mut events) = engine();
+    let (engine, mut events) = start(ENGINE);
     let viewer = Viewer::connect(&engine, 1, Codec::H264);
     viewer.close();
     let closed = std::iter::from_fn(|| events.blocking_recv()).find(|event| matches!(event.kind, EventKind::Closed(_)));
@@ -101,7 +102,7 @@ fn a_viewer_that_closes_is_reported() {
 
 #[test]
 fn shutting_down_closes_every_viewer() {
-    let (engine, mut events) = engine();
+    let (engine, mut events) = start(ENGINE);
     let mut viewer = Viewer::connect(&engine, 1, Codec::H264);
     engine.shutdown();
     viewer.run_until("the viewer is told", |viewer| viewer.closed);
@@ -111,7 +112,7 @@ fn shutting_down_closes_every_viewer() {
 
 #[test]
 fn an_epoch_is_answered_once_and_never_after_a_newer_one() {
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     let offer = || Viewer::offering(Codec::H264).1;
     engine.answer(Epoch(3), &offer(), &[]).unwrap();
     for epoch in [3, 2, 0] {
@@ -123,7 +124,7 @@ fn an_epoch_is_answered_once_and_never_after_a_newer_one() {
 
 #[test]
 fn an_unusable_offer_is_refused_without_quoting_it_and_its_epoch_can_be_tried_again() {
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     let offer = |sdp: &str| Offer { kind: OfferType::Offer, sdp: Secret::new(sdp.to_owned()) };
     for sdp in ["", "secretpassword", "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-pwd:secretpassword\r\n"]
     {
@@ -138,12 +139,13 @@ fn an_unusable_offer_is_refused_without_quoting_it_and_its_epoch_can_be_tried_ag
 }
 
 #[test]
-fn the_answers_candidates_are_one_address_on_udp_and_tcp_and_the_end() {
-    let (engine, _events) = engine();
+fn the_answers_candidates_are_one_address_for_each_protocol_and_the_end() {
+    let (engine, _events) = start(ENGINE);
     let (_, candidates) = engine.answer(Epoch(1), &Viewer::offering(Codec::H264).1, &[]).unwrap();
-    assert_eq!(candidates.iter().map(Candidate::is_end).collect::<Vec<_>>(), [false, false, true]);
-    for (candidate, protocol) in candidates.iter().zip([" udp ", " tcp "]) {
-        let line = candidate.candidate.expose();
+    let (last, ours) = candidates.split_last().expect("there are some");
+    assert_eq!((ours.len(), last.is_end()), (CANDIDATES.len(), true), "{ours:?}");
+    for (candidate, protocol) in ours.iter().zip(CANDIDATES) {
+        let line = candidate.candidate.expose().to_lowercase();
         assert!(line.starts_with("candidate:") && line.contains(" 127.0.0.1 ") && line.contains("typ host"), "{line}");
         assert!(line.contains(protocol), "{line}");
         assert!(candidate.sdp_mid.is_some());
@@ -152,7 +154,7 @@ fn the_answers_candidates_are_one_address_on_udp_and_tcp_and_the_end() {
 
 #[test]
 fn candidates_that_browsers_make_are_taken_or_ignored() {
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     let candidate = |line: &str| Candidate {
         candidate: Secret::new(line.to_owned()),
         sdp_mid: Some("0".to_owned()),

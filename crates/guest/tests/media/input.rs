@@ -8,14 +8,15 @@ use anteroom_protocol::input::{INPUT_CHANNEL, Input};
 use tokio::sync::mpsc::Receiver;
 use x11rb::protocol::xproto::KeyButMask;
 
+use super::ENGINE;
 use crate::{
     display::{Display, SIZE},
-    viewer::{Viewer, engine},
+    viewer::{Viewer, start},
 };
 
 fn connected() -> (Display, Engine, Receiver<Event>, Viewer) {
     let display = Display::start();
-    let (engine, events) = engine();
+    let (engine, events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let viewer = Viewer::connect(&engine, 1, Codec::H264);
     (display, engine, events, viewer)

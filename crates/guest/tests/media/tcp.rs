@@ -22,9 +22,10 @@ use anteroom_protocol::{
 use tokio::sync::mpsc::Receiver;
 use x11rb::protocol::xproto::KeyButMask;
 
+use super::ENGINE;
 use crate::{
     display::{DEADLINE, Display, SIZE},
-    viewer::{Viewer, await_end, await_event, engine, is_h264_keyframe, tcp_address},
+    viewer::{Viewer, await_end, await_event, is_h264_keyframe, start, tcp_address},
 };
 
 /// What a kernel keeps for a connection by default, about.
@@ -32,7 +33,7 @@ const RECEIVE_BYTES: usize = 128 * 1024;
 
 fn shown() -> (Display, Engine, Receiver<Event>) {
     let display = Display::start();
-    let (engine, events) = engine();
+    let (engine, events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     (display, engine, events)
 }
@@ -72,7 +73,7 @@ fn a_viewer_over_tcp_sees_and_types() {
 
 #[test]
 fn a_connection_whose_first_message_is_no_check_of_a_viewer_is_closed() {
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     let check_of_another = {
         // A binding request for a user that is not there, well formed.
         let mut bytes = vec![0, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42];
@@ -94,7 +95,7 @@ fn a_connection_whose_first_message_is_no_check_of_a_viewer_is_closed() {
 
 #[test]
 fn a_silent_connection_is_closed_in_time() {
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     let mut stream = stranger(&engine, 1);
     stream.write_all(&[0]).unwrap();
     await_end(&mut stream);

@@ -12,6 +12,7 @@ use anteroom_guest::{
 };
 use anteroom_protocol::{
     Epoch, Secret, ViewId,
+    guest::MediaEngine,
     input::{FromGuest, INPUT_CHANNEL, Input, MOTION_CHANNEL, Motion},
     signaling::{Answer, Candidate, Offer, OfferType},
 };
@@ -47,8 +48,9 @@ pub(crate) struct Viewer {
     sequence: u32,
 }
 
-pub(crate) fn engine() -> (Engine, Receiver<MediaEvent>) {
-    Engine::start(Config { address: [127, 0, 0, 1].into(), size: SIZE }).expect("GStreamer's plugins are installed")
+pub(crate) fn start(engine: MediaEngine) -> (Engine, Receiver<MediaEvent>) {
+    Engine::start(Config { address: [127, 0, 0, 1].into(), size: SIZE, engine })
+        .expect("GStreamer's plugins are installed")
 }
 
 impl Viewer {

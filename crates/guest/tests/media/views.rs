@@ -16,9 +16,10 @@ use str0m::{RtcConfig, media::MediaKind};
 use tokio::sync::mpsc::Receiver;
 use x11rb::protocol::xproto::KeyButMask;
 
+use super::{CANDIDATES, ENGINE};
 use crate::{
     display::Display,
-    viewer::{Viewer, engine, is_h264_keyframe},
+    viewer::{Viewer, is_h264_keyframe, start},
 };
 
 fn view(number: u8) -> ViewId {
@@ -36,7 +37,7 @@ fn await_view_event(viewer: &mut Viewer, events: &mut Receiver<Event>, view: &Vi
 #[test]
 fn a_view_gets_the_persons_pictures_beginning_with_a_keyframe_and_can_do_nothing() {
     let display = Display::start();
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let mut person = Viewer::connect(&engine, 1, Codec::H264);
     let mut watcher = Viewer::watch(&engine, &view(1), Codec::H264);
@@ -56,7 +57,7 @@ fn a_view_gets_the_persons_pictures_beginning_with_a_keyframe_and_can_do_nothing
 #[test]
 fn views_need_no_person_and_epochs_come_and_go_beside_them() {
     let display = Display::start();
-    let (engine, mut events) = engine();
+    let (engine, mut events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let mut watcher = Viewer::watch(&engine, &view(1), Codec::H264);
     watcher.run_until("a frame came", |viewer| !viewer.frames.is_empty());
@@ -74,7 +75,7 @@ fn views_need_no_person_and_epochs_come_and_go_beside_them() {
 
 #[test]
 fn a_view_is_answered_only_when_there_is_a_picture() {
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     let offer = Viewer::offering(Codec::H264).1;
     assert!(matches!(engine.answer_view(&view(1), &offer), Err(MediaError::NoPicture { .. })));
     let display = Display::start();
@@ -86,7 +87,7 @@ fn a_view_is_answered_only_when_there_is_a_picture() {
 #[test]
 fn a_view_of_another_codec_gets_it_while_the_person_keeps_theirs() {
     let display = Display::start();
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let mut person = Viewer::connect(&engine, 1, Codec::H264);
     let mut watcher = Viewer::watch(&engine, &view(1), Codec::Vp8);
@@ -99,7 +100,7 @@ fn a_view_of_another_codec_gets_it_while_the_person_keeps_theirs() {
 #[test]
 fn a_view_that_is_closed_is_told_and_makes_room_for_another_one() {
     let display = Display::start();
-    let (engine, mut events) = engine();
+    let (engine, mut events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let mut watcher = Viewer::watch(&engine, &view(1), Codec::H264);
     for number in 2..=MAX_VIEWS as u8 {
@@ -118,7 +119,7 @@ fn a_view_that_is_closed_is_told_and_makes_room_for_another_one() {
 #[test]
 fn an_offer_that_can_not_be_used_takes_no_place() {
     let display = Display::start();
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let nonsense = Offer { kind: OfferType::Offer, sdp: Secret::new("secretpassword".to_owned()) };
     for _ in 0..=MAX_VIEWS {
@@ -133,7 +134,7 @@ fn an_offer_that_can_not_be_used_takes_no_place() {
 #[test]
 fn a_player_that_offers_sound_first_gets_silence_and_the_picture() {
     let display = Display::start();
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let (mut watcher, offer) = Viewer::offering_sound_too();
     assert!(offer.sdp.expose().find("m=audio") < offer.sdp.expose().find("m=video"), "sound is first");
@@ -142,7 +143,7 @@ fn a_player_that_offers_sound_first_gets_silence_and_the_picture() {
     let sections: Vec<&str> = sdp.split("\r\nm=").skip(1).collect();
     assert!(sections[0].starts_with("audio 9 UDP/TLS/RTP/SAVPF 1") && sections[0].contains("a=inactive"), "{sdp}");
     assert!(sections[1].starts_with("video 9 ") && sections[1].contains("a=sendonly"), "{sdp}");
-    assert_eq!(sections[0].matches("a=candidate:").count(), 2, "all candidates are there");
+    assert_eq!(sections[0].matches("a=candidate:").count(), CANDIDATES.len(), "all candidates are there");
     assert_eq!(sdp.matches("a=end-of-candidates").count(), 1, "and it says so");
     watcher.accept(&answer, &[]);
     watcher.run_until("a frame came", |viewer| !viewer.frames.is_empty());
@@ -151,7 +152,7 @@ fn a_player_that_offers_sound_first_gets_silence_and_the_picture() {
 #[test]
 fn views_that_ask_for_keyframes_all_the_time_get_one_a_second() {
     let display = Display::start();
-    let (engine, _events) = engine();
+    let (engine, _events) = start(ENGINE);
     engine.attach(&display.name).unwrap();
     let mut person = Viewer::connect(&engine, 1, Codec::H264);
     let mut watcher = Viewer::watch(&engine, &view(1), Codec::H264);

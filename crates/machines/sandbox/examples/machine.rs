@@ -15,7 +15,7 @@ use anteroom_machines::{Additions, Driver as _, Limits, MachineSpec};
 use anteroom_machines_sandbox::{Config, NetworkPolicy, SandboxDriver};
 use anteroom_protocol::{
     MachineId,
-    guest::{Boot, DesktopSize},
+    guest::{Boot, DesktopSize, MediaEngine},
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,6 +63,7 @@ async fn show(image: &Path, agent: &Path, certificates: Vec<String>) -> Result<(
             address: address.into(),
             desktop: DesktopSize { width: 1280, height: 720 },
             environment: vec![],
+            engine: MediaEngine::Str0m,
         },
         limits: Limits::default(),
         additions: Additions { ca_certificates: certificates, ..Additions::default() },

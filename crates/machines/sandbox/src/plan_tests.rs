@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use anteroom_machines::{Additions, HostEntry, Limits, MachineFile};
 use anteroom_protocol::{
     MachineId,
-    guest::{Boot, DesktopSize},
+    guest::{Boot, DesktopSize, MediaEngine},
 };
 
 use super::*;
@@ -22,6 +22,7 @@ fn spec(additions: Additions) -> MachineSpec {
             address: IpAddr::V4(address),
             desktop: DesktopSize { width: 1280, height: 720 },
             environment: vec![],
+            engine: MediaEngine::Str0m,
         },
         limits: Limits::default(),
         additions,

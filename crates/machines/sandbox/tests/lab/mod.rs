@@ -23,7 +23,7 @@ use anteroom_machines::{
 use anteroom_machines_sandbox::{Config, Exception, NetworkPolicy, SandboxDriver};
 use anteroom_protocol::{
     MachineId,
-    guest::{Boot, DesktopSize},
+    guest::{Boot, DesktopSize, MediaEngine},
 };
 use async_trait::async_trait;
 use rustix::thread::UnshareFlags;
@@ -283,6 +283,7 @@ pub(crate) fn spec(random: [u8; 16], address: Ipv4Addr) -> MachineSpec {
             address: IpAddr::V4(address),
             desktop: DesktopSize { width: 1280, height: 720 },
             environment: vec![],
+            engine: MediaEngine::Str0m,
         },
         limits: Limits { memory_mb: 256, pids: 64, cpu_percent: 100, disk_mb: 32 },
         additions: Additions::default(),

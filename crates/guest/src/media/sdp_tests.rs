@@ -1,3 +1,5 @@
+use anteroom_protocol::signaling::AnswerType;
+
 use super::*;
 
 const SDP: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\nm=video 9 \
@@ -15,7 +17,7 @@ fn line(text: &str) -> Candidate {
 
 #[test]
 fn video_sections_are_found_by_their_mid_in_the_offers_order() {
-    let mids: Vec<String> = video_mids(SDP).map(|mid| mid.to_string()).collect();
+    let mids: Vec<&str> = video_mids(SDP).collect();
     assert_eq!(mids, ["v1", "v2"]);
     assert_eq!(video_mids("v=0\r\n").count(), 0);
 }
