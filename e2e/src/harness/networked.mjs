@@ -14,8 +14,9 @@ import { World } from './world.mjs';
 export const HTTPS = 443;
 
 export class NetworkedWorld {
-  static async make() {
+  static async make({ engine } = {}) {
     const made = new NetworkedWorld();
+    made.engine = engine;
     made.directory = mkdtempSync(path.join(os.tmpdir(), 'anteroom-networks-'));
     made.networks = new Networks(made.directory);
     made.relayPort = await freePort();
@@ -38,6 +39,7 @@ export class NetworkedWorld {
     return {
       providers: PROVIDERS,
       files: FILES,
+      engine: this.engine,
       page: { listen: `[::]:${port}`, allowed_hosts: hosts },
       relay: {
         listen: [`0.0.0.0:${this.relayPort}`, `[::]:${this.relayPort}`], tls_listen: [`${server.second}:${HTTPS}`], certificate, key, public_host: RELAY,

@@ -9,8 +9,16 @@ const OUT = fileURLToPath(new URL('../../out', import.meta.url));
 const SCENARIO_MS = 180_000;
 const TAIL = 20_000;
 
+let prefix = '';
+
+/** Scenarios that are registered from now on have this before their names: the same ones run elsewhere without. */
+export function nameAll(words) {
+  prefix = `${words}: `;
+}
+
 /** Registers a scenario. `world` is asked for when it runs. */
-export function scenario(name, world, body) {
+export function scenario(plain, world, body) {
+  const name = prefix + plain;
   test(name, { timeout: SCENARIO_MS }, async (context) => {
     const opened = [];
     const track = (attempt) => opened.push(attempt);

@@ -78,6 +78,16 @@ async function driven(w, body, { codecs, provider = 'codex' } = {}) {
 
 const connected = (page, number) => until('DTLS is up and a frame was decoded', MS, async () => (await peer.frames(page, number)) > 0);
 
+export function vp8(world) {
+  scenario('12: a browser that offers VP8 only gets its picture', world, (w) =>
+    driven(w, async (session, page, made) => {
+      const answer = await session.answer(1);
+      assert.match(answer.answer.sdp, /a=rtpmap:\d+ VP8\/90000/);
+      await peer.accept(page, made.number, answer);
+      await connected(page, made.number);
+    }, { codecs: ['video/VP8', 'video/rtx'] }));
+}
+
 export function signaling(world) {
   scenario('1, 2: the session id is known before the machine exists, and an answer that is not there yet is "not yet", never 404', world, (w) =>
     driven(w, async (session, page, made) => {
@@ -192,13 +202,7 @@ export function signaling(world) {
     await w.person.call('DELETE', `/api/session/${waiting}`);
   });
 
-  scenario('12: a browser that offers VP8 only gets its picture', world, (w) =>
-    driven(w, async (session, page, made) => {
-      const answer = await session.answer(1);
-      assert.match(answer.answer.sdp, /a=rtpmap:\d+ VP8\/90000/);
-      await peer.accept(page, made.number, answer);
-      await connected(page, made.number);
-    }, { codecs: ['video/VP8', 'video/rtx'] }));
+  vp8(world);
 
   scenario('15, 16: polls are not rate-limited, and the first answer takes the input channel', world, (w) =>
     driven(w, async (session) => {

@@ -17,7 +17,8 @@ async function completes(attempt) {
   await attempt.machineGone();
 }
 
-export function survives(world) {
+/** The person's connection ends and another one begins. */
+export function reconnects(world) {
   scenario('after a reload in the middle the picture is back within 2 s, and the sign-in completes', world, async (w, track) => {
     const attempt = await Attempt.begin(w, 'codex', track);
     await attempt.atLoginPage();
@@ -47,6 +48,10 @@ export function survives(world) {
     assert.equal((await attempt.view()).epoch, before.epoch + 1);
     await completes(attempt);
   });
+}
+
+export function survives(world) {
+  reconnects(world);
 
   scenario('a controller that is killed in the middle of a sign-in goes on after its restart, and the sign-in completes', world, async (w, track) => {
     const attempt = await Attempt.begin(w, 'wrangler', track);

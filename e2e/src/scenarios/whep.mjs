@@ -57,7 +57,8 @@ const codecOfPage = (page) => page.evaluate(async () => {
   return all.find(({ id }) => id === all.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')?.codecId)?.mimeType;
 });
 
-export function whep(world) {
+/** They watch while a person types. */
+export function players(world) {
   scenario('whep: two players on another site show the desktop while the person types, and share the page\'s encoder', world, async (w, track) => {
     const attempt = await Attempt.begin(w, 'codex', track);
     await onAnotherSite(w, async (open) => {
@@ -105,6 +106,10 @@ export function whep(world) {
     assert.equal(view.state, 'succeeded', JSON.stringify(view.reason));
     await attempt.machineGone();
   });
+}
+
+export function whep(world) {
+  players(world);
 
   scenario('whep: a view outlives a restart of the controller, and ends with its session', world, async (w, track) => {
     const attempt = await Attempt.begin(w, 'codex', track);
