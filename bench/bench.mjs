@@ -1,4 +1,5 @@
-// The product's figures, on the running product: `make bench`. Writes out/latest.json and prints it as a table.
+// The product's figures, on the running product: `make bench`. Writes out/latest.json and prints it as a table. All that
+// depends on the media engine is measured on both; figures of the one that is not the default begin with its name.
 //
 // The clicks go through the viewer's page into the machine's own browser, which shows a page of the tests' issuer; what
 // is measured is what a person would see. `ROUNDS=quick` makes a tenth of the samples, to try the benchmark itself.
@@ -12,7 +13,7 @@ import { until } from '../e2e/src/harness/wait.mjs';
 import { World } from '../e2e/src/harness/world.mjs';
 import { waiting } from '../e2e/src/scenarios/pool.mjs';
 import { FILES, PROVIDERS } from '../e2e/src/scenarios/providers.mjs';
-import { look, percent } from './cpu.mjs';
+import { agentMemory, look, percent } from './cpu.mjs';
 import { installEye, UNSEEN_MS } from './eye.mjs';
 import { answers, controllerAlone } from './signaling.mjs';
 import { summary, table } from './statistics.mjs';
@@ -36,7 +37,7 @@ const [SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS] = [150, 350];
 
 const memory = [];
 /** How long agents took to answer: the first offer of a machine, and those of reloads. */
-const answered = { first: [], again: [] };
+let answered;
 const noteMemory = (world) => memory.push(world.controller.memory() / 1024 / 1024);
 
 async function start(world) {
@@ -132,7 +133,7 @@ async function frameRate({ attempt }) {
 
 async function load({ attempt }, world) {
   const processes = world.remains.processesOf(attempt.machine);
-  const [guest, machine] = [[], []];
+  const [guest, machine, agent] = [[], [], []];
   let before = look(processes);
   for (let second = 0; second < SECONDS; second += 1) {
     await pause(SAMPLE_MS);
@@ -140,10 +141,11 @@ async function load({ attempt }, world) {
     const used = percent(before, after);
     guest.push(used.guest);
     machine.push(used.machine);
+    agent.push(agentMemory(processes) / 1024 / 1024);
     before = after;
     noteMemory(world);
   }
-  return { guest: summary(guest), machine: summary(machine) };
+  return { guest: summary(guest), machine: summary(machine), agent: summary(agent) };
 }
 
 async function reloads({ attempt }) {
@@ -161,6 +163,7 @@ async function reloads({ attempt }) {
 
 async function measure(world) {
   const figures = {};
+  answered = { first: [], again: [] };
   const cold = [];
   for (let round = 0; round < COLD_STARTS; round += 1) cold.push(await start(world));
   figures['click_to_first_frame_ms.cold'] = summary(cold);
@@ -179,22 +182,31 @@ async function measure(world) {
   figures['guest_cpu_percent.scrolling'] = busy.guest;
   figures['machine_cpu_percent.idle'] = idle.machine;
   figures['machine_cpu_percent.scrolling'] = busy.machine;
-  figures.controller_rss_mb = summary(memory);
+  figures.agent_rss_mb = busy.agent;
   figures.reload_to_frame_ms = back;
   figures['answer_ms.first'] = summary(answered.first);
   figures['answer_ms.warm'] = summary(answered.again);
   return figures;
 }
 
-const world = await World.make({ providers: PROVIDERS, files: FILES });
-try {
-  const figures = await measure(world);
-  // With no machine left beside it.
-  Object.assign(figures, await controllerAlone());
-  mkdirSync(OUT, { recursive: true });
-  writeFileSync(path.join(OUT, 'latest.json'), `${JSON.stringify(figures, null, 2)}\n`);
-  console.log(`${os.cpus().length} cores, ${os.cpus()[0].model}, load ${os.loadavg()[0].toFixed(1)}`);
-  console.log(table(figures));
-} finally {
-  await world.end();
+/** One engine's figures, on a world of its own. */
+async function measureOn(engine) {
+  const world = await World.make({ providers: PROVIDERS, files: FILES, engine });
+  try {
+    return await measure(world);
+  } finally {
+    await world.end();
+  }
 }
+
+const named = (engine, figures) => Object.fromEntries(Object.entries(figures).map(([key, value]) => [`${engine}.${key}`, value]));
+
+const figures = await measureOn('str0m');
+Object.assign(figures, named('webrtcbin', await measureOn('webrtcbin')));
+figures.controller_rss_mb = summary(memory);
+// With no machine left beside it.
+Object.assign(figures, await controllerAlone());
+mkdirSync(OUT, { recursive: true });
+writeFileSync(path.join(OUT, 'latest.json'), `${JSON.stringify(figures, null, 2)}\n`);
+console.log(`${os.cpus().length} cores, ${os.cpus()[0].model}, load ${os.loadavg()[0].toFixed(1)}`);
+console.log(table(figures));

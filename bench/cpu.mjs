@@ -1,4 +1,4 @@
-// How much of a core a machine uses: its processes' time on a CPU in nanoseconds (schedstat), between two looks.
+// How much of a core a machine uses, and its agent of memory: its processes' time on a CPU in nanoseconds (schedstat), between two looks.
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** What is ours in a machine, beside the person's browser and CLI. */
@@ -19,6 +19,12 @@ export function look(processes) {
   const times = processes.map((process) => [process, onCpu(process.pid)]);
   const sum = (list) => list.reduce((total, [, time]) => total + time, 0);
   return { at: process.hrtime.bigint(), guest: sum(times.filter(([{ name }]) => GUEST.has(name.slice(0, 15)))), machine: sum(times) };
+}
+
+/** Resident bytes of the agent. */
+export function agentMemory(processes) {
+  const agent = processes.find(({ name }) => name === 'anteroom-guest');
+  return agent ? Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))[1]) * 1024 : 0;
 }
 
 /** Percent of one core between two looks. */
