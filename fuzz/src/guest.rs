@@ -21,7 +21,7 @@ use anteroom_protocol::{
 
 use crate::terminal::Screen;
 
-pub use media::ice_tcp;
+pub use media::{ice_tcp, offer};
 
 /// A message of either data channel.
 pub fn data_channel(data: &[u8]) {

@@ -7,6 +7,15 @@ pub mod messages;
 pub mod relay;
 mod terminal;
 
+/// As the agent has it; its `offer.rs` looks for it here.
+mod encode {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Codec {
+        H264,
+        Vp8,
+    }
+}
+
 /// A part of the input whose length its first two bytes say; all that is left when there are fewer.
 pub fn part<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let Some((length, tail)) = rest.split_first_chunk::<2>() else { return std::mem::take(rest) };

@@ -1,8 +1,12 @@
-//! ICE over TCP: datagrams in a stream (RFC 4571).
+//! ICE over TCP: datagrams in a stream (RFC 4571). Offers: what is wanted of them.
 
 #[path = "../../../crates/guest/src/media/framing.rs"]
 #[allow(dead_code, reason = "it has more than is used here")]
 mod framing;
+
+#[path = "../../../crates/guest/src/media/webrtcbin/offer.rs"]
+#[allow(dead_code, unreachable_pub, reason = "it has more than is used here")]
+mod wanted;
 
 /// As the agent has it; `framing.rs` looks for it here.
 mod sockets {
@@ -69,4 +73,16 @@ fn send(datagrams: &[Vec<u8>], step: usize) {
     }
     assert_eq!(sent, Vec::from(wanted));
     assert_eq!(outbox.since(), None);
+}
+
+/// An offer: what is sent for it is one of its own payload types, in one of its own sections.
+pub fn offer(data: &[u8]) {
+    let Ok(sdp) = std::str::from_utf8(data) else { return };
+    let Some(wanted) = wanted::choose(sdp) else { return };
+    assert!(wanted::has_sections(sdp));
+    let section = sdp.split("\nm=").skip(1).nth(wanted.section as usize).expect("it is one of the offer's");
+    let first = section.lines().next().expect("a section has a first line").trim_end();
+    assert!(first.starts_with("video "));
+    assert!(first.split(' ').skip(3).any(|word| word.parse() == Ok(wanted.payload_type)));
+    assert!((96..=127).contains(&wanted.payload_type));
 }
