@@ -1,5 +1,5 @@
-//! Takes pipelines apart, on a thread of its own: a state change waits for GStreamer's threads, so that neither they
-//! nor the `media` thread may ask for it.
+//! Does what takes long, on a thread of its own: makes the certificate, and takes pipelines apart. A state change waits
+//! for GStreamer's threads, so that neither they nor the `media` thread may ask for it.
 
 use std::{
     sync::{
@@ -54,6 +54,10 @@ impl Keeper {
         let waiting = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&waiting);
         let work = move || {
+            // The first of these elements makes the process's certificate, for 0.1 to 0.4 s; who needs it earlier waits.
+            if gst::ElementFactory::make("dtlsdec").build().is_err() {
+                tracing::error!("GStreamer makes no DTLS certificate");
+            }
             for grave in waiting_graves {
                 grave.close();
                 count.fetch_sub(1, Ordering::AcqRel);

@@ -18,12 +18,10 @@ mod peer;
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use anteroom_protocol::signaling::Offer;
-use gstreamer as gst;
-
 use self::keeper::Keeper;
 use super::{MediaError, Who, link::Link, peer::Answered};
 use crate::encode;
+use anteroom_protocol::signaling::Offer;
 
 /// What all viewers' pipelines have in common.
 pub(super) struct Workshop {
@@ -33,11 +31,9 @@ pub(super) struct Workshop {
 }
 
 impl Workshop {
-    /// Loads GStreamer's plugins and makes the DTLS certificate, which all connections of the process share.
+    /// Loads GStreamer's plugins. The keeper begins with the DTLS certificate, which all connections of the process share.
     pub(super) fn open(address: IpAddr, link: Arc<Link>) -> Result<Self, MediaError> {
         encode::prepare_webrtcbin()?;
-        // The first of these elements makes the certificate.
-        gst::ElementFactory::make("dtlsdec").build().map_err(|_| MediaError::Certificate)?;
         Ok(Self { address, link, keeper: Keeper::start()? })
     }
 
