@@ -67,6 +67,7 @@ pub async fn run(boot: Boot, layout: Layout) -> Result<Ended, AgentError> {
         Ok(known) => known,
         Err(ended) => return Ok(ended),
     };
+    known.iter().for_each(say_assigned);
     let listener = shim::listen(&layout.open_socket())
         .map_err(|source| AgentError::Socket { directory: layout.runtime_directory.clone(), source })?;
     let (asked_in, asked) = mpsc::channel(MAX_WAITING);
@@ -101,7 +102,10 @@ impl Machine {
         if self.assigned.borrow().is_none() {
             tracing::info!("waits for a session");
             match self.controller.assignment().await {
-                Ok(assignment) => drop(self.assigned.send_replace(Some(assignment))),
+                Ok(assignment) => {
+                    say_assigned(&assignment);
+                    self.assigned.send_replace(Some(assignment));
+                }
                 Err(ended) => return ended,
             }
         }
@@ -133,7 +137,6 @@ impl Machine {
 
     async fn signaling(&self, stage: &Stage) -> Ended {
         let session = self.assignment().await.session_id;
-        tracing::info!(%session, "assigned");
         tokio::select! {
             ended = signaling::serve(&self.controller, &session, stage) => ended,
             ended = signaling::serve_views(&self.controller, stage) => ended,
@@ -267,6 +270,10 @@ impl Machine {
         }
         Ok(())
     }
+}
+
+fn say_assigned(assignment: &Assignment) {
+    tracing::info!(session = %assignment.session_id, "assigned");
 }
 
 fn as_captured(files: Files) -> CapturedCredential {
