@@ -18,12 +18,12 @@ use crate::media::MediaError;
 
 /// Pipelines that wait to be taken apart, when no new one is made any more. Each takes some milliseconds.
 const MAX_WAITING: usize = 32;
-/// How long a goodbye may take to get out. It takes a millisecond.
-const GOODBYE_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a goodbye may take to get out. It takes a millisecond, and tenths of a second on a busy host.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The first byte of a DTLS alert (RFC 6347, section 4.1).
 const ALERT: u8 = 21;
 /// How long the end of the engine waits for all goodbyes.
-const END_TIMEOUT: Duration = Duration::from_secs(3);
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The thread, and how much it has to do.
 pub(super) struct Keeper {
