@@ -2,7 +2,7 @@
 //! missing for too long is a doubt, and `machine.ts` decides. Ends with its signal.
 
 import { feel, type Pulse } from "./doubt";
-import { LOOK_MS, PING_MS, PROBE_LOOK_MS } from "./limits";
+import { FOLLOW_MS, LOOK_MS, PING_MS, PROBE_LOOK_MS } from "./limits";
 import { isVisible } from "./network";
 
 export interface HeartbeatOptions {
@@ -17,7 +17,7 @@ export interface HeartbeatOptions {
 }
 
 /** Pings whose answer may still count. */
-const MAX_PINGS = 10;
+const MAX_PINGS = 32;
 
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
@@ -25,6 +25,7 @@ export class Heartbeat {
   #last = 0;
   #pulse: Pulse = { heardAt: Date.now(), received: undefined };
   #rttMs = 0;
+  #followers: ReturnType<typeof setTimeout>[] = [];
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -32,8 +33,17 @@ export class Heartbeat {
       setInterval(() => isVisible() && this.#ping(), PING_MS),
       setInterval(() => void this.#look(), LOOK_MS),
     ];
-    options.signal.addEventListener("abort", () => timers.forEach(clearInterval));
+    options.signal.addEventListener("abort", () => {
+      timers.forEach(clearInterval);
+      this.#followers.forEach(clearTimeout);
+    });
     this.#ping();
+  }
+
+  /** Has something follow what was just sent, so that its loss is noticed soon. */
+  follow(): void {
+    this.#followers.forEach(clearTimeout);
+    this.#followers = FOLLOW_MS.map((ms) => setTimeout(() => this.#ping(), ms));
   }
 
   /** An answer came. Returns the last round trip, milliseconds. */

@@ -47,6 +47,9 @@ export const MAX_CANDIDATES_PER_REQUEST = 100;
 export const FRAME_STATS_MS = 100;
 /** How often the latency is measured: within `SILENT_MS` one answer comes, also when one ping is lost. */
 export const PING_MS = 400;
+/** When something follows the last input event, milliseconds after it; some of it may be lost as well. SCTP sends a lost message again when three later ones
+ * have arrived (RFC 9260, section 7.2.4), or else after half a second: a lost click would wait for the person's next one. */
+export const FOLLOW_MS = [20, 40, 60, 80, 110, 150] as const;
 /** How often the clock is looked at, for a computer that slept. */
 export const TICK_MS = 1_000;
 /** What may wait in the `motion` channel: some twenty positions. More would be a picture of the past. */

@@ -124,7 +124,9 @@ export class Viewer {
 
   /** Sends an input event; without a live connection it is dropped. */
   send(message: Input): boolean {
-    return this.#isLive && this.#attempt?.peer.channels?.send(message) === true;
+    const isSent = this.#isLive && this.#attempt?.peer.channels?.send(message) === true;
+    if (isSent && message.t !== "ping") this.#attempt?.heartbeat?.follow();
+    return isSent;
   }
 
   /** Sends a pointer position; says no when it could not be sent now. */
