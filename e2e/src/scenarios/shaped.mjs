@@ -84,7 +84,7 @@ export function shaped(made) {
 
   for (const [words, settings, deadline] of [
     ['2 Mbit/s, 2 % loss and 100 ms there and back', { kbps: 2000, loss: 0.02, delayMs: 50 }, 3 * 100 + 200],
-    ['2 Mbit/s and 10 % loss', { kbps: 2000, loss: 0.1 }, 2000],
+    ['2 Mbit/s and 10 % loss', { kbps: 2000, loss: 0.1 }, 1000],
     ['500 kbit/s', { kbps: 500 }, 1000],
   ]) {
     on(`with ${words} each click is seen, within ${deadline} ms at p95`, async (networked, shaper, track) => {
