@@ -35,7 +35,7 @@ help:
 	@echo 'make advisories  known weaknesses of dependencies (needs the network)'
 
 run: install-run build image
-	exec $(AS_ROOT) $(ANTEROOM) serve
+	exec scripts/run.sh $(ANTEROOM)
 
 # The cheap ones first; each part says its own closing line.
 test: root install-test check licences web-test unit e2e

@@ -11,7 +11,9 @@ use crate::{
     config::{Config, Flags},
     doctor,
     edge::{SystemClock, SystemEntropy},
-    logs, serve, vault, wiring,
+    logs, machined, serve,
+    user::User,
+    vault, wiring,
 };
 
 /// Sign in to command-line tools in a disposable machine.
@@ -24,6 +26,9 @@ struct Arguments {
     /// Database, vault key and lock.
     #[arg(long, global = true, value_name = "DIRECTORY")]
     data_dir: Option<PathBuf>,
+    /// Becomes this user of the host, with their home, before anything is read. For root.
+    #[arg(long, global = true, value_name = "NAME")]
+    user: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -41,6 +46,15 @@ enum Command {
         /// The guest agent.
         #[arg(long, value_name = "FILE")]
         guest_binary: Option<PathBuf>,
+    },
+    /// Makes machines, as root, for a controller that runs as an ordinary user and asks on a unix socket.
+    Machined {
+        /// Who the controller runs as; root may ask in any case.
+        #[arg(long = "for", value_name = "NAME")]
+        client: Option<String>,
+        /// Ends when its standard input does, as with a terminal that is closed.
+        #[arg(long)]
+        until_eof: bool,
     },
     /// Prints a new link that signs a browser in, once, within an hour.
     Link,
@@ -107,12 +121,23 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
         print!("{}", anteroom_controller::http::openapi::text());
         return Ok(());
     }
+    if let Some(name) = &arguments.user {
+        // SAFETY: no other thread has been started.
+        unsafe { User::named(name)?.become_for_good()? };
+    }
+    let client = if let Command::Machined { client: Some(name), .. } = &arguments.command {
+        // SAFETY: no other thread has been started.
+        Some(unsafe { User::named(name)? })
+    } else {
+        None
+    };
     let config = Config::read(arguments.config.as_deref(), &flags)?;
     logs::start(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve { .. } => Ok(serve::run(config, key).await?),
+            Command::Machined { until_eof, .. } => Ok(machined::run(config, client, until_eof).await?),
             Command::Image(command) => image(&config, &command),
             Command::Link => link(&config).await,
             Command::Token => token(&config).await,

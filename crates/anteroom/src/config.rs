@@ -85,6 +85,8 @@ pub(crate) struct Machines {
     pub(crate) pool_keep_free_mb: u32,
     /// What each may use: `memory_mb`, `pids`, `cpu_percent`, `disk_mb`.
     pub(crate) limits: Limits,
+    /// Where `anteroom machined` is asked for machines: `/run/anteroom-machined.sock`.
+    pub(crate) socket: PathBuf,
     /// Where each has a directory while it lives.
     pub(crate) run_dir: PathBuf,
     /// The host's user of the machine with the pool's first address; each has the one after it.
@@ -229,7 +231,7 @@ impl Default for Config {
             log: Log {
                 format: LogFormat::Text,
                 filter: "warn,anteroom=info,anteroom_controller=info,anteroom_store_sqlite=info,\
-                         anteroom_machines_sandbox=info,anteroom_relay=info"
+                         anteroom_machines_sandbox=info,anteroom_machined=info,anteroom_relay=info"
                     .to_owned(),
             },
         }
@@ -244,6 +246,7 @@ impl Default for Machines {
             pool: 1,
             pool_keep_free_mb: 1024,
             limits: Limits::default(),
+            socket: PathBuf::from("/run/anteroom-machined.sock"),
             run_dir: PathBuf::from("/run/anteroom/machines"),
             first_uid: 1_200_000,
             engine: MediaEngine::Str0m,

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anteroom_controller::{Finding, Level, ports::Clock as _};
+use anteroom_machined::Machined;
 use anteroom_relay::{
     Certificate,
     probe::{Way, probe},
@@ -20,6 +21,7 @@ use crate::{
     config::Config,
     edge::SystemClock,
     relay::{self, Facts},
+    user::is_root,
     wiring,
 };
 
@@ -40,7 +42,7 @@ struct Target {
 
 /// Looks at everything.
 pub(crate) async fn look(config: &Config) -> Vec<Finding> {
-    let mut all = host(config);
+    let mut all = host(config).await;
     let page = wiring::bound_address(config);
     let served = is_served(page).await;
     all.push(if served {
@@ -82,21 +84,25 @@ pub(crate) fn report(findings: &[Finding]) -> (String, bool) {
 
 // --- this host -----------------------------------------------------------------------------------
 
-fn host(config: &Config) -> Vec<Finding> {
-    let mut all = vec![user(), firewall(), image(config), agent(config)];
+async fn host(config: &Config) -> Vec<Finding> {
+    let mut all = if is_root() {
+        vec![Finding::ok("This runs as root, which makes machines."), firewall(), image(config), agent(config)]
+    } else {
+        vec![helper(config).await]
+    };
     all.extend(key(&config.key_file()));
     all.extend(disk(&config.machines.run_dir));
     all.extend(disk(&config.data_dir));
     all
 }
 
-fn user() -> Finding {
-    // The owner of a process's own directory is its effective user.
-    match fs::metadata("/proc/self").map(|process| process.uid()) {
-        Ok(0) => Finding::ok("This runs as root, which makes machines."),
-        Ok(_) | Err(_) => Finding::error(
-            "This does not run as root, and only root can make namespaces, devices and firewall rules for machines.",
-            "Run `sudo anteroom serve` (and the doctor the same way).",
+/// Who is not root asks the helper, which has looked at the rest when it started.
+async fn helper(config: &Config) -> Finding {
+    match Machined::connect(&config.machines.socket).await {
+        Ok(_) => Finding::ok(format!("machined at {} makes machines.", config.machines.socket.display())),
+        Err(error) => Finding::error(
+            format!("Nobody makes machines: {error}."),
+            "Start `sudo anteroom machined --for` the user that this runs as.",
         ),
     }
 }

@@ -8,8 +8,12 @@ mod embedded;
 mod image;
 mod key_file;
 mod logs;
+mod machined;
+mod machines;
+mod process;
 mod relay;
 mod serve;
+mod user;
 mod vault;
 mod wiring;
 

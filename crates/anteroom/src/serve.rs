@@ -11,23 +11,19 @@ use anteroom_controller::{
     reconciler::{Reconciler, empty_pool},
     timer,
 };
-use anteroom_machines::{Driver, Limit};
-use anteroom_machines_sandbox::SandboxDriver;
+use anteroom_machines::Driver;
 use anteroom_protocol::Secret;
 use anteroom_store_sqlite::SqliteStore;
 use axum::Router;
-use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
     config::Config,
     edge::{SystemClock, SystemEntropy},
-    embedded, relay,
+    embedded,
+    machines::{self, Machines, MachinesError},
+    process::{Signals, allow_open_files},
+    relay,
     wiring::{self, WiringError},
 };
 
@@ -39,18 +35,15 @@ const PERSON_BOUNDS: Bounds = Bounds { total: 12_000, for_each_peer: 12_000 };
 /// An agent keeps two polls and sends reports.
 const GUEST_BOUNDS: Bounds = Bounds { total: 1024, for_each_peer: 16 };
 
-/// Files that may be open: a connection of each page and guest, a relayed socket of each viewer, and room.
-const OPEN_FILES: u64 = 32_768;
-
 /// Why the service does not run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     /// A part can't be made.
     #[error(transparent)]
     Wiring(#[from] WiringError),
-    /// The host can't have machines.
-    #[error("the sandbox driver: {0}")]
-    Driver(#[from] anteroom_machines_sandbox::OpenError),
+    /// Nobody makes machines.
+    #[error(transparent)]
+    Machines(#[from] MachinesError),
     /// A listener can't be had.
     #[error("listening on {address} ({who}): {source}")]
     Listen {
@@ -83,14 +76,14 @@ pub(crate) async fn run(config: Config, key: Option<Secret<String>>) -> Result<(
     let store = wiring::store(&config).await?;
     let ring = wiring::key_ring(&wiring::key_source(&config, key), &*store).await?;
     let catalogue = wiring::catalogue(&config)?;
-    let sandbox = wiring::sandbox(&config)?;
-    let made_from = wiring::made_from(&config, &sandbox)?;
-    let driver = Arc::new(SandboxDriver::open(sandbox).await?);
-    say_what_holds(&*driver);
+    let Machines { driver, made_from } = machines::open(&config).await?;
+    if !embedded::has_page() {
+        tracing::warn!("this program was compiled without the page; build web/ and compile again");
+    }
     // The gateway's address exists since the driver has made the bridge.
     let guests = listen(SocketAddr::from((config.network.gateway, config.network.guest_port)), "guests").await?;
     let people = listen(config.listen, "people").await?;
-    let settings = wiring::settings(&config, driver.name(), made_from, format!("http://{}", guests.1))?;
+    let settings = wiring::settings(&config, driver.name(), &made_from, format!("http://{}", guests.1))?;
     wiring::note_bound_address(&config, people.1)?;
     let ports = Ports { store: store.clone(), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
     let reach = Reach::default();
@@ -107,19 +100,6 @@ pub(crate) async fn run(config: Config, key: Option<Secret<String>>) -> Result<(
     }
     store_closed(&store).await;
     ended
-}
-
-/// Shells give 1024, for the sake of old programs. As much of what is wanted as the host allows; connections above it
-/// are refused one by one.
-fn allow_open_files() {
-    let mut limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
-    if limit.current.is_some_and(|current| current < wanted) {
-        limit.current = Some(wanted);
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::warn!(%error, wanted, "the number of open files stays as it is");
-        }
-    }
 }
 
 /// The link that signs a browser in. A listener on all addresses is reached on this host's own.
@@ -148,11 +128,11 @@ async fn listen(address: SocketAddr, who: &'static str) -> Result<(TcpListener, 
 async fn serve(
     config: &Config,
     controller: &Arc<Controller>,
-    driver: Arc<SandboxDriver>,
+    driver: Arc<dyn Driver>,
     people: (TcpListener, SocketAddr),
     guests: (TcpListener, SocketAddr),
 ) -> Result<(), ServeError> {
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let edge = |hosts| Edge {
         controller: controller.clone(),
         driver: driver.clone(),
@@ -199,43 +179,4 @@ fn person_hosts(config: &Config, bound: SocketAddr) -> Hosts {
     let port = bound.port();
     let own = [bound.to_string(), format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}")];
     Hosts::new(own.into_iter().chain(config.allowed_hosts.iter().cloned()))
-}
-
-fn say_what_holds(driver: &dyn Driver) {
-    let capabilities = driver.capabilities();
-    let limits = [
-        ("memory", &capabilities.memory),
-        ("pids", &capabilities.pids),
-        ("cpu", &capabilities.cpu),
-        ("disk", &capabilities.disk),
-        ("walled", &capabilities.walled),
-    ];
-    for (name, limit) in limits {
-        match limit {
-            Limit::Enforced(by) => tracing::info!(limit = name, by, "machines are limited"),
-            Limit::Unavailable(why) => tracing::warn!(limit = name, why, "machines are NOT limited"),
-        }
-    }
-    if !embedded::has_page() {
-        tracing::warn!("this program was compiled without the page; build web/ and compile again");
-    }
-}
-
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, ServeError> {
-        let of = |kind| signal(kind).map_err(ServeError::Signals);
-        Ok(Self { interrupt: of(SignalKind::interrupt())?, terminate: of(SignalKind::terminate())? })
-    }
-
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

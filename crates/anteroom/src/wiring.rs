@@ -202,20 +202,22 @@ pub(crate) fn catalogue(config: &Config) -> Result<Catalogue, WiringError> {
     Ok(Catalogue::new(files.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?)?)
 }
 
-/// The controller's settings, once the guest's listener has its address.
+/// The controller's settings, once the guest's listener has its address. `made_from` is the driver's fingerprint.
 pub(crate) fn settings(
     config: &Config,
     driver: &str,
-    made_from: String,
+    made_from: &str,
     guest_url: String,
 ) -> Result<Settings, WiringError> {
+    let additions = additions(&config.machines.additions)?;
+    let made_from = made_from_all(config, &additions, made_from);
     Ok(Settings {
         owner_name: config.owner_name.clone(),
         placement: Placement { driver: driver.to_owned(), pool: address_pool(config)?, made_from },
         guest_url,
         desktop: config.desktop,
         limits: config.machines.limits,
-        additions: additions(&config.machines.additions)?,
+        additions,
         engine: config.machines.engine,
         deadlines: deadlines(config.deadlines),
         pool: PoolSettings {
@@ -225,21 +227,24 @@ pub(crate) fn settings(
     })
 }
 
-/// A fingerprint of what a machine is made from: image, agent, network and what the operator adds. Texts of files and of the
-/// environment go into a digest only.
-pub(crate) fn made_from(config: &Config, sandbox: &sandbox::Config) -> Result<String, WiringError> {
+/// A fingerprint of what the driver makes a machine from: image, agent and network.
+pub(crate) fn made_from(sandbox: &sandbox::Config) -> Result<String, WiringError> {
     let agent = fs::metadata(&sandbox.agent).map_err(failed("looking at", &sandbox.agent))?;
     let agent = (&sandbox.agent, agent.len(), agent.modified().ok());
-    let additions = additions(&config.machines.additions)?;
+    Ok(format!("{:x}", Sha256::digest(format!("{:?}", (&sandbox.image, agent, &sandbox.network)))))
+}
+
+/// The same with what the controller adds. Texts of files and of the environment go into a digest only.
+fn made_from_all(config: &Config, additions: &Additions, driver: &str) -> String {
     let mut digest = Sha256::new();
     let machines = (config.machines.engine, config.machines.limits);
-    digest.update(format!("{:?}", (&sandbox.image, agent, &sandbox.network, config.desktop, machines)));
+    digest.update(format!("{:?}", (driver, config.desktop, machines)));
     digest.update(format!("{:?}", (&additions.ca_certificates, &additions.hosts, &additions.environment)));
     for file in &additions.files {
         digest.update(format!("{} {:o} {}\n", file.path, file.mode, file.contents.len()));
         digest.update(&file.contents);
     }
-    Ok(format!("{:x}", digest.finalize()))
+    format!("{:x}", digest.finalize())
 }
 
 fn deadlines(set: config::Deadlines) -> DeadlineOverrides {

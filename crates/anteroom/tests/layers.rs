@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("anteroom-store-sqlite", &["anteroom-protocol", "anteroom-session", "anteroom-vault", "anteroom-store"]),
     ("anteroom-machines", &["anteroom-protocol"]),
     ("anteroom-machines-sandbox", &["anteroom-protocol", "anteroom-machines"]),
+    ("anteroom-machined", &["anteroom-protocol", "anteroom-machines"]),
     ("anteroom-relay", &["anteroom-protocol"]),
     (
         "anteroom-controller",
@@ -36,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "anteroom-store-sqlite",
             "anteroom-machines",
             "anteroom-machines-sandbox",
+            "anteroom-machined",
             "anteroom-relay",
             "anteroom-controller",
         ],
@@ -84,6 +86,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("anteroom-store-sqlite", &["axum", "reqwest", "rustix"]),
     ("anteroom-machines", &["sqlx", "axum", "reqwest", "rustix"]),
     ("anteroom-machines-sandbox", &["sqlx", "axum", "reqwest"]),
+    // It runs as root and parses nothing of a network's.
+    ("anteroom-machined", &["sqlx", "axum", "reqwest", "hyper", "openssl"]),
     ("anteroom-relay", &["sqlx", "axum", "reqwest", "figment", "clap"]),
     ("anteroom-controller", &["sqlx", "reqwest", "rustix", "figment", "clap"]),
     ("anteroom-guest", &["sqlx", "chacha20poly1305", "oauth2", "openidconnect"]),

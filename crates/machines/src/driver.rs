@@ -5,6 +5,7 @@
 
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::{InvalidSpec, MachineSpec};
 
@@ -50,7 +51,7 @@ pub trait Driver: Send + Sync {
 }
 
 /// What is there of a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Observed {
     /// Nothing.
     Absent,
@@ -64,7 +65,7 @@ pub enum Observed {
 }
 
 /// What a driver can hold to on this host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Memory.
     pub memory: Limit,
@@ -79,7 +80,7 @@ pub struct Capabilities {
 }
 
 /// Whether a limit is held.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Limit {
     /// By what, e.g. `cgroup v2`.
     Enforced(String),
@@ -88,7 +89,7 @@ pub enum Limit {
 }
 
 /// Why a machine was not made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum CreateError {
     /// It can't be made so; asking again changes nothing.
     #[error("the machine {machine} can't be made as asked: {problem}")]
@@ -104,7 +105,7 @@ pub enum CreateError {
 }
 
 /// A step that failed on a machine or on the host.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{step}{}: {detail}", machine.as_ref().map(|id| format!(" for {id}")).unwrap_or_default())]
 pub struct OperationError {
     /// What was tried, and on what: `mount the overlay at /run/...`.

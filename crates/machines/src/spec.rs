@@ -102,7 +102,7 @@ pub struct HostEntry {
 }
 
 /// Why a specification is refused before anything is made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{field}: {problem}")]
 pub struct InvalidSpec {
     /// Which value, as a path.

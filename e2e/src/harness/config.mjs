@@ -54,7 +54,7 @@ export function writeConfig({ directory, issuer, net, port, files = [], provider
   const { instance, pool, gateway } = net;
   const text = [
     table('', { listen: `127.0.0.1:${port}`, ...page, data_dir: path.join(directory, 'data'), providers_dir: providersDirectory, image: imageTree() }).replace('[]\n', ''),
-    table('machines', { max: MACHINES, per_owner: MACHINES, pool: 0, run_dir: net.runDir, first_uid: net.firstUid, engine }),
+    table('machines', { max: MACHINES, per_owner: MACHINES, pool: 0, socket: path.join(directory, 'machined/socket'), run_dir: net.runDir, first_uid: net.firstUid, engine }),
     table('machines.additions', { ca_certificates: [path.resolve(issuer.ca)] }),
     tables('machines.additions.hosts', issuer.hosts),
     tables('machines.additions.files', added),

@@ -6,6 +6,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { USER } from './machined.mjs';
 import { until } from './wait.mjs';
 
 const run = promisify(execFile);
@@ -49,7 +50,7 @@ export class Controller {
   /** Starts it; resolves when it has printed its link. */
   async start() {
     const begin = this.log.length;
-    this.process = spawn(binary(), ['serve', '--config', this.config], { stdio: ['ignore', 'pipe', 'pipe'], env: this.environment() });
+    this.process = spawn(binary(), ['serve', '--user', USER, '--config', this.config], { stdio: ['ignore', 'pipe', 'pipe'], env: this.environment() });
     const hear = (text) => {
       this.log += text;
       this.#file.write(text);
@@ -89,7 +90,7 @@ export class Controller {
 
   /** Another command of the program, on the same configuration. */
   async command(...args) {
-    const { stdout } = await run(binary(), [...args, '--config', this.config], { env: this.environment(), timeout: START_MS });
+    const { stdout } = await run(binary(), [...args, '--user', USER, '--config', this.config], { env: this.environment(), timeout: START_MS });
     return stdout;
   }
 

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { makeAuthority } from '../issuer/authority.mjs';
 import { FILES, PROVIDERS } from '../scenarios/providers.mjs';
 import { freePort } from './controller.mjs';
+import { giveToUser } from './machined.mjs';
 import { Networks, PAGE, RELAY } from './networks.mjs';
 import { Viewer } from './viewer.mjs';
 import { World } from './world.mjs';
@@ -35,6 +36,7 @@ export class NetworkedWorld {
     const { server } = this.networks;
     this.port = port;
     const { certificate, key } = makeAuthority(this.directory, [RELAY]);
+    giveToUser(this.directory);
     const hosts = [`${PAGE}:${port}`, `${PAGE}:${HTTPS}`, PAGE];
     return {
       providers: PROVIDERS,

@@ -10,6 +10,7 @@ import { network, writeConfig } from './config.mjs';
 import { Controller, freePort } from './controller.mjs';
 import { Person } from './http.mjs';
 import { MachineLogs } from './logs.mjs';
+import { giveToUser, Machined } from './machined.mjs';
 import { Remains } from './remains.mjs';
 import { Secrets } from './secrets.mjs';
 import { Viewer } from './viewer.mjs';
@@ -57,7 +58,11 @@ export class World {
 
   async #serve(config, port) {
     const controller = new Controller(config, `http://127.0.0.1:${port}`, path.join(OUT, 'controller.log'));
-    this.#undo.push(() => this.remains.removeInstance(), () => controller.stop(), () => this.endSessions());
+    giveToUser(this.directory);
+    this.machined = new Machined(config, path.join(OUT, 'machined.log'));
+    this.#undo.push(() => this.remains.removeInstance(), () => this.machined.stop());
+    await this.machined.start();
+    this.#undo.push(() => controller.stop(), () => this.endSessions());
     this.secrets.addLink = (link) => this.secrets.add('one-time link', new URL(link).searchParams.get('token'));
     await controller.start();
     this.secrets.addLink(controller.link);

@@ -70,6 +70,18 @@ export function survives(world) {
     await completes(attempt);
   });
 
+  scenario('a helper that is killed in the middle of a sign-in takes no machine with it, and the next one destroys it at the end', world, async (w, track) => {
+    const attempt = await Attempt.begin(w, 'codex', track);
+    await attempt.atLoginPage();
+    const before = await attempt.view();
+    await w.machined.stop('SIGKILL');
+    await attempt.signIn('ada', 'typed while nobody makes machines');
+    await attempt.desktop.sees('wrongPassword');
+    await w.machined.start();
+    assert.equal((await attempt.view()).machine, before.machine, 'its end was not told because the helper was away');
+    await completes(attempt);
+  });
+
   scenario('a controller that is killed while it makes a machine leaves no machine behind and finishes or ends the session', world, async (w, track) => {
     const attempt = await Attempt.begin(w, 'codex', track);
     await w.controller.kill();

@@ -112,7 +112,7 @@ impl Driver for SandboxDriver {
     }
 
     fn free_memory(&self) -> Option<u64> {
-        free_memory(&std::fs::read_to_string("/proc/meminfo").ok()?)
+        anteroom_machines::free_memory()
     }
 
     async fn create(&self, spec: &MachineSpec) -> Result<(), CreateError> {
@@ -297,21 +297,5 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
-/// `MemAvailable` of /proc/meminfo, bytes (proc_meminfo(5): kibibytes).
-fn free_memory(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib << 10)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn free_memory_is_what_the_kernel_calls_available() {
-        let meminfo = "MemTotal:       24605948 kB\nMemFree:         1000 kB\nMemAvailable:   23000000 kB\n";
-        assert_eq!(super::free_memory(meminfo), Some(23_000_000 << 10));
-        assert_eq!(super::free_memory("MemFree: 1 kB"), None);
     }
 }

@@ -1,0 +1,74 @@
+//! Who makes machines: this process when it is root's, and `anteroom machined` for everybody else.
+
+use std::sync::Arc;
+
+use anteroom_machined::Machined;
+use anteroom_machines::{Driver, Limit, OperationError};
+use anteroom_machines_sandbox::SandboxDriver;
+
+use crate::{
+    config::Config,
+    user::is_root,
+    wiring::{self, WiringError},
+};
+
+/// A driver, and the fingerprint of what it makes machines from.
+pub(crate) struct Machines {
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) made_from: String,
+}
+
+/// Why nobody makes machines.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MachinesError {
+    /// A part can't be made.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
+    /// The host can't have machines.
+    #[error("the sandbox driver: {0}")]
+    Driver(#[from] anteroom_machines_sandbox::OpenError),
+    /// The helper does not answer.
+    #[error(
+        "{0}. This does not run as root, so that machined makes its machines: start `anteroom machined --for` this user"
+    )]
+    Machined(#[source] OperationError),
+}
+
+/// The driver for a controller.
+pub(crate) async fn open(config: &Config) -> Result<Machines, MachinesError> {
+    if is_root() {
+        tracing::warn!(
+            "this controller runs as root; `anteroom machined` with `anteroom serve` as an ordinary user is safer"
+        );
+        return own(config).await;
+    }
+    let machined = Machined::connect(&config.machines.socket).await.map_err(MachinesError::Machined)?;
+    let made_from = machined.made_from().to_owned();
+    Ok(Machines { driver: Arc::new(machined), made_from })
+}
+
+/// This process's own driver.
+pub(crate) async fn own(config: &Config) -> Result<Machines, MachinesError> {
+    let sandbox = wiring::sandbox(config)?;
+    let made_from = wiring::made_from(&sandbox)?;
+    let driver = SandboxDriver::open(sandbox).await?;
+    say_what_holds(&driver);
+    Ok(Machines { driver: Arc::new(driver), made_from })
+}
+
+fn say_what_holds(driver: &dyn Driver) {
+    let capabilities = driver.capabilities();
+    let limits = [
+        ("memory", &capabilities.memory),
+        ("pids", &capabilities.pids),
+        ("cpu", &capabilities.cpu),
+        ("disk", &capabilities.disk),
+        ("walled", &capabilities.walled),
+    ];
+    for (name, limit) in limits {
+        match limit {
+            Limit::Enforced(by) => tracing::info!(limit = name, by, "machines are limited"),
+            Limit::Unavailable(why) => tracing::warn!(limit = name, why, "machines are NOT limited"),
+        }
+    }
+}
