@@ -11,7 +11,7 @@ use std::{
 };
 
 use anteroom_machines::{HostEntry, Limits};
-use anteroom_machines_sandbox::{Exception, Pool};
+use anteroom_machines_host::{Exception, Pool};
 use anteroom_protocol::guest::{DesktopSize, MediaEngine};
 use figment::{
     Figment,
@@ -231,7 +231,7 @@ impl Default for Config {
             log: Log {
                 format: LogFormat::Text,
                 filter: "warn,anteroom=info,anteroom_controller=info,anteroom_store_sqlite=info,\
-                         anteroom_machines_sandbox=info,anteroom_machined=info,anteroom_relay=info"
+                         anteroom_machines_host=info,anteroom_machined=info,anteroom_relay=info"
                     .to_owned(),
             },
         }

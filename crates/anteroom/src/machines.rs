@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anteroom_machined::Machined;
 use anteroom_machines::{Driver, Limit, OperationError};
-use anteroom_machines_sandbox::SandboxDriver;
 
 use crate::{
     config::Config,
@@ -25,8 +24,8 @@ pub(crate) enum MachinesError {
     #[error(transparent)]
     Wiring(#[from] WiringError),
     /// The host can't have machines.
-    #[error("the sandbox driver: {0}")]
-    Driver(#[from] anteroom_machines_sandbox::OpenError),
+    #[error("the driver of machines: {0}")]
+    Driver(#[from] anteroom_machines_host::OpenError),
     /// The helper does not answer.
     #[error(
         "{0}. This does not run as root, so that machined makes its machines: start `anteroom machined --for` this user"
@@ -50,8 +49,8 @@ pub(crate) async fn open(config: &Config) -> Result<Machines, MachinesError> {
 /// This process's own driver.
 pub(crate) async fn own(config: &Config) -> Result<Machines, MachinesError> {
     let sandbox = wiring::sandbox(config)?;
-    let made_from = wiring::made_from(&sandbox)?;
-    let driver = SandboxDriver::open(sandbox).await?;
+    let made_from = wiring::made_from(&sandbox.host, &[&sandbox.sandbox.image], &sandbox.sandbox.agent)?;
+    let driver = anteroom_machines_sandbox::open(sandbox).await?;
     say_what_holds(&driver);
     Ok(Machines { driver: Arc::new(driver), made_from })
 }

@@ -10,6 +10,7 @@ use std::{
 
 use anteroom_controller::{Catalogue, CatalogueError, DeadlineOverrides, PoolSettings, Settings, ports::random};
 use anteroom_machines::{Additions, MachineFile};
+use anteroom_machines_host::{HostConfig, NetworkPolicy};
 use anteroom_machines_sandbox as sandbox;
 use anteroom_protocol::{Secret, provider::Provider};
 use anteroom_store::{AddressPool, Placement, Store};
@@ -227,11 +228,11 @@ pub(crate) fn settings(
     })
 }
 
-/// A fingerprint of what the driver makes a machine from: image, agent and network.
-pub(crate) fn made_from(sandbox: &sandbox::Config) -> Result<String, WiringError> {
-    let agent = fs::metadata(&sandbox.agent).map_err(failed("looking at", &sandbox.agent))?;
-    let agent = (&sandbox.agent, agent.len(), agent.modified().ok());
-    Ok(format!("{:x}", Sha256::digest(format!("{:?}", (&sandbox.image, agent, &sandbox.network)))))
+/// A fingerprint of what a driver makes a machine from: images, agent and network.
+pub(crate) fn made_from(host: &HostConfig, images: &[&PathBuf], agent: &Path) -> Result<String, WiringError> {
+    let program = fs::metadata(agent).map_err(failed("looking at", agent))?;
+    let agent = (agent, program.len(), program.modified().ok());
+    Ok(format!("{:x}", Sha256::digest(format!("{:?}", (images, agent, &host.network)))))
 }
 
 /// The same with what the controller adds. Texts of files and of the environment go into a digest only.
@@ -322,15 +323,18 @@ pub(crate) fn sandbox(config: &Config) -> Result<sandbox::Config, WiringError> {
     if !image.is_dir() {
         return Err(WiringError::NoImage { tree: image });
     }
-    Ok(sandbox::Config {
+    let launcher = (this, vec![LAUNCHER.into()]);
+    Ok(sandbox::Config { host: host(config)?, sandbox: sandbox::Sandbox { image, agent, launcher } })
+}
+
+/// What every driver needs.
+fn host(config: &Config) -> Result<HostConfig, WiringError> {
+    Ok(HostConfig {
         instance: config.network.instance.clone(),
         device_prefix: config.network.device_prefix.clone(),
-        image,
-        agent,
-        launcher: (this, vec![LAUNCHER.into()]),
         run_dir: config.machines.run_dir.clone(),
         first_uid: config.machines.first_uid,
-        network: sandbox::NetworkPolicy {
+        network: NetworkPolicy {
             pool: config.network.pool,
             gateway: config.network.gateway,
             guest_port: config.network.guest_port,

@@ -19,7 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("anteroom-store", &["anteroom-protocol", "anteroom-session", "anteroom-vault"]),
     ("anteroom-store-sqlite", &["anteroom-protocol", "anteroom-session", "anteroom-vault", "anteroom-store"]),
     ("anteroom-machines", &["anteroom-protocol"]),
-    ("anteroom-machines-sandbox", &["anteroom-protocol", "anteroom-machines"]),
+    ("anteroom-machines-host", &["anteroom-protocol", "anteroom-machines"]),
+    ("anteroom-machines-sandbox", &["anteroom-protocol", "anteroom-machines", "anteroom-machines-host"]),
     ("anteroom-machined", &["anteroom-protocol", "anteroom-machines"]),
     ("anteroom-relay", &["anteroom-protocol"]),
     (
@@ -36,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "anteroom-store",
             "anteroom-store-sqlite",
             "anteroom-machines",
+            "anteroom-machines-host",
             "anteroom-machines-sandbox",
             "anteroom-machined",
             "anteroom-relay",
@@ -85,6 +87,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("anteroom-store", &["sqlx", "axum", "reqwest", "rustix"]),
     ("anteroom-store-sqlite", &["axum", "reqwest", "rustix"]),
     ("anteroom-machines", &["sqlx", "axum", "reqwest", "rustix"]),
+    ("anteroom-machines-host", &["sqlx", "axum", "reqwest"]),
     ("anteroom-machines-sandbox", &["sqlx", "axum", "reqwest"]),
     // It runs as root and parses nothing of a network's.
     ("anteroom-machined", &["sqlx", "axum", "reqwest", "hyper", "openssl"]),

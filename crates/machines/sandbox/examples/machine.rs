@@ -12,7 +12,8 @@ use std::{
 };
 
 use anteroom_machines::{Additions, Driver as _, Limits, MachineSpec};
-use anteroom_machines_sandbox::{Config, NetworkPolicy, SandboxDriver};
+use anteroom_machines_host::{HostConfig, NetworkPolicy};
+use anteroom_machines_sandbox::{Config, Sandbox};
 use anteroom_protocol::{
     MachineId,
     guest::{Boot, DesktopSize, MediaEngine},
@@ -30,12 +31,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn config(image: &Path, agent: &Path) -> Result<Config, Box<dyn std::error::Error>> {
     let here = std::env::current_exe()?;
     let built = here.parent().and_then(Path::parent).ok_or("no build directory")?;
-    Ok(Config {
+    let host = HostConfig {
         instance: "trial".into(),
         device_prefix: "tri-".into(),
-        image: image.to_owned(),
-        agent: agent.to_owned(),
-        launcher: (built.join("sandbox-init"), vec![]),
         run_dir: "/run/anteroom-trial/machines".into(),
         first_uid: 400_000,
         network: NetworkPolicy {
@@ -45,11 +43,13 @@ fn config(image: &Path, agent: &Path) -> Result<Config, Box<dyn std::error::Erro
             resolvers: vec![],
             allow: vec![],
         },
-    })
+    };
+    let launcher = (built.join("sandbox-init"), vec![]);
+    Ok(Config { host, sandbox: Sandbox { image: image.to_owned(), agent: agent.to_owned(), launcher } })
 }
 
 async fn show(image: &Path, agent: &Path, certificates: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
-    let driver = SandboxDriver::open(config(image, agent)?).await?;
+    let driver = anteroom_machines_sandbox::open(config(image, agent)?).await?;
     println!("{:?}", driver.capabilities());
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| error.to_string())?;

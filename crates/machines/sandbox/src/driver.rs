@@ -1,301 +1,78 @@
-//! [`SandboxDriver`]: the port's calls, each in a thread of its own, because they speak to the kernel and wait.
+//! The sandbox as a kind of machine.
 
-use std::{
-    collections::HashSet,
-    fs,
-    os::unix::fs::DirBuilderExt as _,
-    path::Path,
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use anteroom_machines::{Capabilities, CreateError, Driver, InvalidSpec, Limit, MachineSpec, Observed, OperationError};
-use anteroom_protocol::MachineId;
-use async_trait::async_trait;
-use tokio::io::{Interest, unix::AsyncFd};
+use anteroom_machines::{Capabilities, Limit, Limits, MachineSpec};
+use anteroom_machines_host::{Circumstances, HostConfig, Kind, Machines, OpenError};
+use anteroom_protocol::Secret;
 
-use crate::{
-    cgroup::{Cgroups, Controller},
-    config::{Config, InvalidConfig},
-    firewall,
-    launch::Launcher,
-    netlink::Netlink,
-    plan::{self, Circumstances},
-    wire::{ADDRESS_FILE, Report},
-    world::{During as _, World},
-};
+use crate::plan;
 
-/// Where Linux distributions mount the groups.
-const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 /// A launch takes 0.1 s on an idle host.
 const LAUNCH_DEADLINE: Duration = Duration::from_secs(20);
 
+/// What the driver needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The host.
+    pub host: HostConfig,
+    /// Its machines.
+    pub sandbox: Sandbox,
+}
+
+/// What is particular to sandboxes.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// The guest image, a directory tree that `image/build` made.
+    pub image: PathBuf,
+    /// The guest agent's program on the host.
+    pub agent: PathBuf,
+    /// The program that becomes a machine, and its first arguments: `anteroom sandbox-init`.
+    pub launcher: (PathBuf, Vec<OsString>),
+}
+
 /// Makes machines of this host's own namespaces.
-#[derive(Clone)]
-pub struct SandboxDriver {
-    world: Arc<World>,
-    busy: Arc<Busy>,
+pub type SandboxDriver = Machines<Sandbox>;
+
+/// Prepares the host and opens the driver.
+///
+/// # Errors
+/// Says what is wrong in the configuration, or which step failed on the host.
+pub async fn open(config: Config) -> Result<SandboxDriver, OpenError> {
+    Machines::open(config.host, config.sandbox).await
 }
 
-/// Why the driver can't work on this host.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] InvalidConfig),
-    /// The host lacks something.
-    #[error(transparent)]
-    Host(#[from] OperationError),
-}
-
-impl SandboxDriver {
-    /// Prepares the host: directories, groups, the bridge with the gateway's address, forwarding, and the firewall
-    /// with the machines that run. May be called again at any time; what runs goes on.
-    ///
-    /// # Errors
-    /// Says what is wrong in the configuration, or which step failed on the host.
-    pub async fn open(config: Config) -> Result<Self, OpenError> {
-        config.check()?;
-        let world = blocking(move || {
-            let cgroups = Cgroups::prepare(Path::new(CGROUP_ROOT), &config.instance);
-            let world = World { config, cgroups };
-            prepare_host(&world).map(|()| world)
-        })
-        .await?;
-        Ok(Self { world: Arc::new(world), busy: Arc::default() })
-    }
-
-    /// Runs a call in a thread. Calls on one machine come one after the other: a creation that nobody waits for any
-    /// more is still at work, and a destruction must not overtake it.
-    async fn on<T: Send + 'static>(&self, id: &MachineId, call: impl FnOnce(&World) -> T + Send + 'static) -> T {
-        let (world, busy, id) = (Arc::clone(&self.world), Arc::clone(&self.busy), id.clone());
-        blocking(move || {
-            let _turn = busy.wait_for_turn(id);
-            call(&world)
-        })
-        .await
-    }
-
-    async fn look<T: Send + 'static>(&self, look: impl FnOnce(&World) -> T + Send + 'static) -> T {
-        let world = Arc::clone(&self.world);
-        blocking(move || look(&world)).await
-    }
-
-    /// Waits for process 1, if the machine runs.
-    async fn process_ended(&self, id: &MachineId) -> Result<(), OperationError> {
-        let step = || "wait for the machine's end".to_owned();
-        let asked = id.clone();
-        let processes = self.look(move |world| world.processes(&asked)).await.during(step, Some(id))?;
-        let Some(processes) = processes else { return Ok(()) };
-        let Some(init) = processes.init.open().during(step, Some(id))? else { return Ok(()) };
-        // SAFETY: the descriptor is owned by the registration, and nobody else has its number.
-        let end = unsafe { AsyncFd::register_with_interest(init.fd, Interest::READABLE) }.during(step, Some(id))?;
-        end.readable().await.map(drop).during(step, Some(id))
-    }
-}
-
-#[async_trait]
-impl Driver for SandboxDriver {
+impl Kind for Sandbox {
     fn name(&self) -> &'static str {
         "sandbox"
     }
 
-    fn capabilities(&self) -> Capabilities {
-        let groups = &self.world.cgroups;
-        Capabilities {
-            memory: groups.capability(Controller::Memory),
-            pids: groups.capability(Controller::Pids),
-            cpu: groups.capability(Controller::Cpu),
-            disk: Limit::Enforced("size of the root's memory".to_owned()),
-            walled: Limit::Enforced(format!("nftables table inet {}", self.world.config.instance)),
-        }
+    fn needs(&self) -> Vec<(&'static str, PathBuf)> {
+        vec![
+            ("guest image", self.image.clone()),
+            ("guest agent", self.agent.clone()),
+            ("launcher", self.launcher.0.clone()),
+        ]
     }
 
-    fn free_memory(&self) -> Option<u64> {
-        anteroom_machines::free_memory()
+    fn launcher(&self) -> &(PathBuf, Vec<OsString>) {
+        &self.launcher
     }
 
-    async fn create(&self, spec: &MachineSpec) -> Result<(), CreateError> {
-        let invalid = |problem| CreateError::Invalid { machine: spec.id.clone(), problem };
-        spec.check().map_err(invalid)?;
-        let Some(uid) = self.world.config.uid(spec.address) else {
-            let pool = self.world.config.network.pool;
-            let problem = format!("{} is not an address for machines of the pool {pool}", spec.address);
-            return Err(invalid(InvalidSpec { field: "address".to_owned(), problem }));
-        };
-        let owned = spec.clone();
-        Ok(self.on(&spec.id, move |world| create(world, &owned, uid)).await?)
+    fn launch_deadline(&self) -> Duration {
+        LAUNCH_DEADLINE
     }
 
-    async fn inspect(&self, id: &MachineId) -> Result<Observed, OperationError> {
-        let asked = id.clone();
-        self.look(move |world| world.inspect(&asked)).await
+    fn group_limits(&self, limits: &Limits) -> Limits {
+        *limits
     }
 
-    async fn destroy(&self, id: &MachineId) -> Result<(), OperationError> {
-        let asked = id.clone();
-        self.on(id, move |world| world.destroy(&asked)).await
+    fn capabilities(&self, groups: Capabilities) -> Capabilities {
+        Capabilities { disk: Limit::Enforced("size of the root's memory".to_owned()), ..groups }
     }
 
-    async fn list(&self) -> Result<Vec<MachineId>, OperationError> {
-        self.look(World::list).await
-    }
-
-    async fn exited(&self, id: &MachineId) -> String {
-        loop {
-            if let Err(error) = self.process_ended(id).await {
-                return error.to_string();
-            }
-            match self.inspect(id).await {
-                Ok(Observed::Dead { reason }) => return reason,
-                Ok(Observed::Absent) => return "there is no such machine".to_owned(),
-                // Another machine with this id was made in the meantime.
-                Ok(Observed::Running) => {}
-                Err(error) => return error.to_string(),
-            }
-        }
-    }
-
-    async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
-        let asked = id.clone();
-        self.look(move |world| world.log(&asked)).await
-    }
-}
-
-fn prepare_host(world: &World) -> Result<(), OperationError> {
-    let config = &world.config;
-    for (what, path) in
-        [("guest image", &config.image), ("guest agent", &config.agent), ("launcher", &config.launcher.0)]
-    {
-        fs::metadata(path).during(|| format!("find the {what} {}", path.display()), None)?;
-    }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&config.run_dir)
-        .during(|| format!("make the directory {}", config.run_dir.display()), None)?;
-    prepare_bridge(config).during(|| format!("set up the bridge {}", config.bridge()), None)?;
-    allow_forwarding().during(|| "allow IPv4 forwarding".to_owned(), None)?;
-    world.build_wall(None)
-}
-
-/// A bridge without ports is the device that every kernel has and that can hold the gateway's address; it has no
-/// other task.
-fn prepare_bridge(config: &Config) -> std::io::Result<()> {
-    let mut netlink = Netlink::open()?;
-    let index = netlink.ensure_bridge(&config.bridge())?;
-    netlink.add_address(index, config.network.gateway)?;
-    netlink.up_without_ipv6(index)
-}
-
-fn allow_forwarding() -> std::io::Result<()> {
-    const SWITCH: &str = "/proc/sys/net/ipv4/ip_forward";
-    // Writing it resets other settings of the host, so that it is written only when it is off.
-    if fs::read_to_string(SWITCH)?.trim() == "0" { fs::write(SWITCH, "1") } else { Ok(()) }
-}
-
-fn create(world: &World, spec: &MachineSpec, uid: u32) -> Result<(), OperationError> {
-    let (id, config) = (&spec.id, &world.config);
-    world.destroy(id)?;
-    claim(world, spec)?;
-    world.cgroups.create(id, &spec.limits).during(|| "make the machine's groups".to_owned(), Some(id))?;
-    let launch = plan::launch(config, spec, circumstances(world, id, uid)?)
-        .during(|| "write the machine's boot document".to_owned(), Some(id))?;
-    let step = || "start the launcher".to_owned();
-    let deadline = Instant::now() + LAUNCH_DEADLINE;
-    let mut launcher = Launcher::start(config, id, &launch, deadline).during(step, Some(id))?;
-    // While the launcher is at work; the agent starts when both are done.
-    admit(world, spec)?;
-    expect(&mut launcher, &Report::Prepared, id)?;
-    launcher.go().during(step, Some(id))?;
-    expect(&mut launcher, &Report::Running, id)
-}
-
-/// Makes the machine's directory with its address, before anything else is there, so that everything can be found.
-fn claim(world: &World, spec: &MachineSpec) -> Result<(), OperationError> {
-    let (id, directory) = (&spec.id, world.config.directory(&spec.id));
-    let step = || format!("make the directory {}", directory.display());
-    let taken = world.addresses().during(step, Some(id))?;
-    if let Some((other, address)) = taken.iter().find(|(_, address)| *address == spec.address) {
-        let detail = format!("{other} has the address {address}; destroy that machine first");
-        return Err(OperationError { step: step(), machine: Some(id.clone()), detail });
-    }
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(&directory)
-        .and_then(|()| fs::write(directory.join(ADDRESS_FILE), spec.address.to_string()))
-        .during(step, Some(id))
-}
-
-fn circumstances(world: &World, id: &MachineId, uid: u32) -> Result<Circumstances, OperationError> {
-    let mtu = Netlink::open()
-        .and_then(|mut netlink| netlink.default_route_mtu())
-        .during(|| "read the default route".to_owned(), Some(id))?;
-    let mut machine_id = [0; 16];
-    getrandom::fill(&mut machine_id).during(|| "draw a machine id".to_owned(), Some(id))?;
-    Ok(Circumstances { mtu, uid, cgroups: world.cgroups.directories(id), machine_id })
-}
-
-/// Somebody may have flushed the host's firewall: then the wall is built again, this machine included.
-fn admit(world: &World, spec: &MachineSpec) -> Result<(), OperationError> {
-    let link = world.config.link(&spec.id);
-    match firewall::apply(&firewall::admit(&world.config, &link, spec.address)) {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            tracing::warn!(%error, "the firewall table is not as it was made; it is built again");
-            world.build_wall(None)
-        }
-    }
-}
-
-fn expect(launcher: &mut Launcher, wanted: &Report, id: &MachineId) -> Result<(), OperationError> {
-    let heard = launcher.report().during(|| "wait for the launcher".to_owned(), Some(id))?;
-    match heard {
-        Report::Failed { step, detail } => Err(OperationError { step, machine: Some(id.clone()), detail }),
-        Report::Prepared | Report::Running if heard == *wanted => Ok(()),
-        Report::Prepared | Report::Running => Err(OperationError {
-            step: "wait for the launcher".to_owned(),
-            machine: Some(id.clone()),
-            detail: format!("it said {heard:?} instead of {wanted:?}; is it of another version?"),
-        }),
-    }
-}
-
-/// The machines on which a call is at work.
-#[derive(Default)]
-struct Busy {
-    machines: Mutex<HashSet<MachineId>>,
-    freed: Condvar,
-}
-
-/// The right to work on one machine.
-struct Turn {
-    busy: Arc<Busy>,
-    id: MachineId,
-}
-
-impl Busy {
-    /// Every call has deadlines, and so has this wait.
-    fn wait_for_turn(self: Arc<Self>, id: MachineId) -> Turn {
-        let machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut machines =
-            self.freed.wait_while(machines, |machines| machines.contains(&id)).unwrap_or_else(PoisonError::into_inner);
-        machines.insert(id.clone());
-        drop(machines);
-        Turn { busy: self, id }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.busy.machines.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-        self.busy.freed.notify_all();
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    fn document(&self, host: &HostConfig, spec: &MachineSpec, here: &Circumstances) -> Result<Secret<Vec<u8>>, String> {
+        let launch = plan::launch(self, host, spec, here).map_err(|error| error.to_string())?;
+        serde_json::to_vec(&launch).map(Secret::new).map_err(|error| error.to_string())
     }
 }

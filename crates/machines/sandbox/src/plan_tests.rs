@@ -1,19 +1,18 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-use anteroom_machines::{Additions, HostEntry, Limits, MachineFile};
+use anteroom_machines::{Additions, Limits};
+use anteroom_machines_host::NetworkPolicy;
 use anteroom_protocol::{
     MachineId,
     guest::{Boot, DesktopSize, MediaEngine},
 };
 
 use super::*;
-use crate::config::example;
 
-const PEM: &str = "Bag\n-----BEGIN CERTIFICATE-----\r\nAAEC\r\nAwQ=\r\n-----END CERTIFICATE-----\n";
-
-fn spec(additions: Additions) -> MachineSpec {
+#[test]
+fn the_token_is_in_the_boot_document_and_nowhere_else() {
     let address = Ipv4Addr::new(10, 87, 0, 2);
-    MachineSpec {
+    let spec = MachineSpec {
         id: MachineId::from_random([0x42; 16]),
         address,
         boot: Boot {
@@ -25,55 +24,28 @@ fn spec(additions: Additions) -> MachineSpec {
             engine: MediaEngine::Str0m,
         },
         limits: Limits::default(),
-        additions,
-    }
-}
-
-fn planned(additions: Additions) -> Launch {
-    let here = Circumstances {
-        mtu: 1460,
-        uid: 200_002,
-        cgroups: vec!["/sys/fs/cgroup/memory/anteroom/x".into()],
-        machine_id: [0xab; 16],
+        additions: Additions::default(),
     };
-    launch(&example(), &spec(additions), here).unwrap()
-}
-
-fn file<'a>(launch: &'a Launch, path: &str) -> &'a PlannedFile {
-    launch.files.iter().find(|file| file.path == path).unwrap_or_else(|| panic!("{path} is not planned"))
-}
-
-#[test]
-fn names_resolve_by_the_additions_and_the_configured_resolvers_only() {
-    let hosts = vec![HostEntry { address: "192.168.3.4".parse().unwrap(), name: "auth.example".into() }];
-    let launch = planned(Additions { hosts, ..Additions::default() });
-    assert!(file(&launch, "/etc/hosts").contents.contains("192.168.3.4 auth.example\n"));
-    assert_eq!(file(&launch, "/etc/resolv.conf").contents, "nameserver 9.9.9.9\n");
-    assert_eq!(file(&launch, "/etc/machine-id").contents, format!("{}\n", "ab".repeat(16)));
-}
-
-#[test]
-fn certificates_reach_the_bundle_the_extra_file_and_the_browsers_policy() {
-    let launch = planned(Additions { ca_certificates: vec![PEM.into()], ..Additions::default() });
-    assert_eq!(file(&launch, CA_BUNDLE_PATH).how, How::Append);
-    assert!(file(&launch, EXTRA_CA_PATH).contents.contains("BEGIN CERTIFICATE"));
-    assert_eq!(file(&launch, CA_POLICY_PATH).contents, r#"{"CACertificates":["AAECAwQ="]}"#);
-    assert!(planned(Additions::default()).files.iter().all(|file| file.path != CA_POLICY_PATH));
-}
-
-#[test]
-fn an_added_file_belongs_to_the_user_only_below_the_home_directory() {
-    let added = |path: &str| MachineFile { path: path.into(), contents: "x".into(), mode: 0o600 };
-    let files = vec![added("/home/user/.npmrc"), added("/home/userx/y"), added("/etc/y")];
-    let launch = planned(Additions { files, ..Additions::default() });
-    assert_eq!(file(&launch, "/home/user/.npmrc").owner, Owner::User);
-    assert_eq!(file(&launch, "/home/userx/y").owner, Owner::Root);
-    assert_eq!(file(&launch, "/etc/y").owner, Owner::Root);
-}
-
-#[test]
-fn the_token_is_in_the_boot_document_and_nowhere_else() {
-    let launch = planned(Additions::default());
+    let sandbox = Sandbox {
+        image: "/var/cache/anteroom/image".into(),
+        agent: "/usr/libexec/anteroom-guest".into(),
+        launcher: ("/usr/bin/anteroom".into(), vec!["sandbox-init".into()]),
+    };
+    let host = HostConfig {
+        instance: "anteroom".into(),
+        device_prefix: "ar".into(),
+        run_dir: "/run/anteroom/machines".into(),
+        first_uid: 200_000,
+        network: NetworkPolicy {
+            pool: "10.87.0.0/16".parse().unwrap(),
+            gateway: Ipv4Addr::new(10, 87, 0, 1),
+            guest_port: 4001,
+            resolvers: vec![],
+            allow: vec![],
+        },
+    };
+    let here = Circumstances { mtu: 1460, uid: 200_002, cgroups: vec![], machine_id: [0xab; 16] };
+    let launch = launch(&sandbox, &host, &spec, &here).unwrap();
     assert!(launch.boot.expose().contains("the-token"));
     assert!(!format!("{launch:?}").contains("the-token"));
     let document = serde_json::to_string(&launch).unwrap();

@@ -14,7 +14,6 @@ use std::{
 };
 
 use anteroom_machines::{Driver as _, MachineSpec};
-use anteroom_machines_sandbox::{Config, SandboxDriver};
 use lab::{STAYING_AGENT, remains, run_lab};
 
 /// Kills, spread evenly over twice the time that a creation has taken on this host.
@@ -42,10 +41,11 @@ fn spec(number: u32) -> MachineSpec {
 
 /// Says when it begins, makes a machine, and waits to be killed.
 fn controller(directory: &str, instance: &str, number: u32) {
-    let config = Config { instance: instance.to_owned(), ..lab::config(Path::new(directory), STAYING_AGENT, &[]) };
+    let mut config = lab::config(Path::new(directory), STAYING_AGENT, &[]);
+    instance.clone_into(&mut config.host.instance);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let driver = SandboxDriver::open(config).await.unwrap();
+        let driver = anteroom_machines_sandbox::open(config).await.unwrap();
         println!("begins");
         driver.create(&spec(number)).await.unwrap();
         std::future::pending::<()>().await;
@@ -58,7 +58,7 @@ fn the_next_controller_finds_and_removes_whatever_a_killed_one_left() {
         let mut ran = 0;
         for number in 1..=KILLS {
             let mut child = Command::new(std::env::current_exe().unwrap())
-                .args(["controller", lab.directory.path().to_str().unwrap(), &lab.config.instance])
+                .args(["controller", lab.directory.path().to_str().unwrap(), &lab.config.host.instance])
                 .arg(number.to_string())
                 .stdout(Stdio::piped())
                 .spawn()
@@ -90,7 +90,7 @@ async fn creation_time(lab: &lab::Lab) -> Duration {
 /// True when the machine was complete.
 async fn check(lab: &lab::Lab, number: u32) -> bool {
     let id = spec(number).id;
-    let driver = SandboxDriver::open(lab.config.clone()).await.unwrap();
+    let driver = anteroom_machines_sandbox::open(lab.config.clone()).await.unwrap();
     let listed = driver.list().await.unwrap();
     assert!(listed.is_empty() || listed == [id.clone()], "{listed:?}");
     let complete = driver.inspect(&id).await.unwrap() == anteroom_machines::Observed::Running;

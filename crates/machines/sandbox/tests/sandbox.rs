@@ -34,7 +34,7 @@ fn the_agent_has_a_host_user_of_its_own_and_no_capability() {
     run_lab(STAYING_AGENT, &[], async |lab| {
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
-        let uid = (lab.config.first_uid + u32::from(spec.address.octets()[3])).to_string();
+        let uid = (lab.config.host.first_uid + u32::from(spec.address.octets()[3])).to_string();
         for pid in [lab.init(&spec.id), lab.agent(&spec.id)] {
             assert_eq!(status(pid, "Uid"), uid);
             assert_eq!(status(pid, "Gid"), uid);
@@ -240,7 +240,7 @@ fn whatever_the_agent_started_ends_with_it() {
 #[test]
 fn an_agent_that_is_no_program_fails_with_its_name() {
     run_lab("", &[], async |lab| {
-        fs::set_permissions(&lab.config.agent, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(&lab.config.sandbox.agent, fs::Permissions::from_mode(0o644)).unwrap();
         let spec = lab.spec();
         let error = lab.sandbox().create(&spec).await.unwrap_err();
         assert!(error.to_string().contains("start the guest agent"), "{error}");
@@ -254,7 +254,7 @@ fn an_address_outside_the_pool_or_of_another_machine_is_refused() {
     run_lab(STAYING_AGENT, &[], async |lab| {
         let (one, mut two) = (lab.spec(), lab.spec());
         lab.sandbox().create(&one).await.unwrap();
-        two.address = lab.config.network.gateway;
+        two.address = lab.config.host.network.gateway;
         assert!(matches!(lab.sandbox().create(&two).await, Err(CreateError::Invalid { .. })));
         two.address = one.address;
         let error = lab.sandbox().create(&two).await.unwrap_err();
@@ -281,12 +281,12 @@ fn a_lost_run_directory_hides_nothing() {
     run_lab(STAYING_AGENT, &[], async |lab| {
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
-        fs::remove_dir_all(lab.config.run_dir.join(spec.id.as_str())).unwrap();
+        fs::remove_dir_all(lab.config.host.run_dir.join(spec.id.as_str())).unwrap();
         assert_eq!(lab.sandbox().list().await.unwrap(), std::slice::from_ref(&spec.id));
         assert!(matches!(lab.sandbox().inspect(&spec.id).await.unwrap(), Observed::Dead { .. }));
         lab.sandbox().destroy(&spec.id).await.unwrap();
         assert_eq!(lab.remains(&spec.id), Vec::<String>::new());
-        assert!(Path::new(&lab.config.run_dir).exists());
+        assert!(Path::new(&lab.config.host.run_dir).exists());
     });
 }
 

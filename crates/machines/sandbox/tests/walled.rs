@@ -14,7 +14,7 @@ use std::{
 };
 
 use anteroom_machines::{Driver as _, MachineSpec, suite::Host as _};
-use anteroom_machines_sandbox::{Exception, Transport};
+use anteroom_machines_host::{Exception, Transport};
 use lab::{Lab, STAYING_AGENT, enter, run_lab, shell};
 
 /// Long enough for an answer on a busy host, on which everything is in one kernel.
@@ -217,7 +217,7 @@ fn nothing_else_is_reached_and_without_the_wall_it_would_be() {
         for (name, transport, address, port) in scene.forbidden() {
             assert_eq!(scene.ask(transport, address, port), None, "{name} over {transport:?}");
         }
-        shell(&format!("nft delete table inet {}", lab.config.instance));
+        shell(&format!("nft delete table inet {}", lab.config.host.instance));
         // What lies on the internet is left out: without the wall nobody translates the machine's address.
         for (name, transport, address, port) in scene.forbidden() {
             if address != INTERNET {
@@ -289,11 +289,11 @@ fn a_flushed_firewall_is_built_again_before_the_next_machine_starts_and_hinders_
         shell("nft flush ruleset");
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
-        let rules = shell(&format!("nft list table inet {}", lab.config.instance));
+        let rules = shell(&format!("nft list table inet {}", lab.config.host.instance));
         assert!(rules.contains(&spec.address.to_string()) && rules.contains("to_machine"), "{rules}");
         shell("nft flush ruleset");
         lab.sandbox().destroy(&spec.id).await.unwrap();
-        let rules = shell(&format!("nft list table inet {}", lab.config.instance));
+        let rules = shell(&format!("nft list table inet {}", lab.config.host.instance));
         assert!(!rules.contains(&spec.address.to_string()) && rules.contains("to_machine"), "{rules}");
     });
 }

@@ -2,20 +2,26 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, Write as _},
+    io::{self, Write as _},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     process::{Command, ExitStatus, Stdio},
 };
 
 use anteroom_machines::{AGENT_PATH, HOME};
+use anteroom_machines_host::{
+    launcher::{
+        Failure, Side, StandardStream, Step as _, fork, furnish, pipe, report, send, silence, user, wait_for_go,
+    },
+    wire::Report,
+};
 use rustix::{
     fd::OwnedFd,
     process::{Pid, WaitOptions, wait},
     thread::UnshareFlags,
 };
 
-use super::{Failure, Side, StandardStream, Step as _, fork, network, pipe, report, root, send, silence, user};
-use crate::wire::{GO, Launch, Report};
+use super::{network, root};
+use crate::wire::Launch;
 
 /// Never returns: ends with the agent's code.
 pub(super) fn run(launch: Launch, reports: OwnedFd, console: OwnedFd) -> ! {
@@ -46,7 +52,7 @@ fn live(launch: Launch, reports: &mut File, console: OwnedFd) -> Result<i32, Fai
     // With the agent's own copy closed by its exec, the monitor sees the end of reports.
     silence_reports(reports)?;
     silence(&[StandardStream::Input, StandardStream::Output, StandardStream::Error])?;
-    user::become_user(launch.uid)?;
+    user::become_user(launch.place.uid)?;
     hand_over(launch, to_boot);
     Ok(reap_until(agent))
 }
@@ -58,22 +64,10 @@ fn prepare(launch: &Launch) -> Result<(), Failure> {
     // Kernels without cgroups have no such namespace; then there is nothing to hide either.
     // SAFETY: as above.
     let _ = unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) };
-    rustix::system::sethostname(launch.hostname.as_bytes()).step(|| "name the machine".to_owned())?;
-    network::connect(&launch.cable)?;
+    rustix::system::sethostname(launch.place.hostname.as_bytes()).step(|| "name the machine".to_owned())?;
+    network::connect(&launch.place.cable)?;
     root::enter(launch)?;
-    root::furnish(launch)
-}
-
-/// End of file instead of the word means that the driver is gone.
-fn wait_for_go() -> Result<(), Failure> {
-    let mut line = String::new();
-    let read = io::stdin().lock().read_line(&mut line);
-    read.step(|| "wait for the driver's go".to_owned())?;
-    if line == GO {
-        Ok(())
-    } else {
-        Err(Failure { step: "wait for the driver's go".to_owned(), detail: "the driver is gone".to_owned() })
-    }
+    furnish::furnish(launch.place.uid, &launch.files)
 }
 
 /// Returns only when it fails.
@@ -82,7 +76,7 @@ fn exec_agent(launch: &Launch, boot: OwnedFd, console: OwnedFd) -> Failure {
         .map_err(io::Error::from)
         .and_then(|_| console.try_clone())
         .step(|| "set up the guest agent's streams".to_owned())
-        .and_then(|errors| user::become_guest(launch.uid).map(|()| errors));
+        .and_then(|errors| user::become_guest(launch.place.uid).map(|()| errors));
     let errors = match prepared {
         Ok(errors) => errors,
         Err(failure) => return failure,

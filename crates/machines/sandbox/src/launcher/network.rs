@@ -1,14 +1,13 @@
 //! The machine's cable: a veth pair whose one end comes up in the machine's own network namespace.
 
-use std::{fs::File, io, net::Ipv4Addr, os::fd::AsFd as _};
+use std::{fs::File, net::Ipv4Addr, os::fd::AsFd as _};
 
-use rustix::thread::UnshareFlags;
-
-use super::{Failure, Step as _};
-use crate::{
+use anteroom_machines_host::{
+    launcher::{Failure, Step as _},
     netlink::{End, Netlink},
     wire::Cable,
 };
+use rustix::thread::UnshareFlags;
 
 /// The device in the machine.
 const GUEST_LINK: &str = "eth0";
@@ -22,27 +21,10 @@ pub(super) fn connect(cable: &Cable) -> Result<(), Failure> {
     let namespace = File::open("/proc/self/ns/net").step(step)?;
     let (host_end, guest_end) = ends(cable);
     host.create_cable(&host_end, &cable.alias, &guest_end, namespace.as_fd(), cable.mtu).step(step)?;
-    configure_guest(cable, host_end.mac).step(|| format!("set up {GUEST_LINK} with {}", cable.address))?;
-    configure_host(&mut host, cable, guest_end.mac).step(|| format!("route {} over {}", cable.address, cable.link))
-}
-
-fn configure_host(host: &mut Netlink, cable: &Cable, guest_mac: [u8; 6]) -> io::Result<()> {
-    let index = host.index(&cable.link)?;
-    host.up_without_ipv6(index)?;
-    host.add_neighbour(index, cable.address, guest_mac)?;
-    host.add_host_route(index, cable.address, cable.gateway)
-}
-
-fn configure_guest(cable: &Cable, host_mac: [u8; 6]) -> io::Result<()> {
-    let mut guest = Netlink::open()?;
-    let loopback = guest.index("lo")?;
-    guest.up(loopback)?;
-    let index = guest.index(GUEST_LINK)?;
-    guest.add_address(index, cable.address)?;
-    guest.up_without_ipv6(index)?;
-    guest.add_neighbour(index, cable.gateway, host_mac)?;
-    guest.add_host_route(index, cable.gateway, cable.address)?;
-    guest.add_default_route(index, cable.gateway)
+    Netlink::open()
+        .and_then(|mut guest| guest.connect_guest(GUEST_LINK, cable.address, cable.gateway, host_end.mac))
+        .step(|| format!("set up {GUEST_LINK} with {}", cable.address))?;
+    host.connect_host(cable, guest_end.mac).step(|| format!("route {} over {}", cable.address, cable.link))
 }
 
 /// Both ends know each other's hardware address beforehand: it follows from the machine's address. The second bit of

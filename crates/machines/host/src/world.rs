@@ -14,7 +14,7 @@ use anteroom_protocol::MachineId;
 
 use crate::{
     cgroup::Cgroups,
-    config::Config,
+    config::HostConfig,
     firewall, machine_directories,
     netlink::Netlink,
     process::{self, Handle},
@@ -34,12 +34,16 @@ const CGROUP_POLL: Duration = Duration::from_millis(2);
 /// The host, as far as it is this driver's.
 #[derive(Clone)]
 pub(crate) struct World {
-    pub config: Config,
+    pub config: HostConfig,
     pub cgroups: Cgroups,
 }
 
 /// Says what was tried on which machine when it fails.
-pub(crate) trait During<T> {
+pub trait During<T> {
+    /// The same, or an error with the step, the machine and what was said.
+    ///
+    /// # Errors
+    /// The error that it holds already.
     fn during(self, step: impl FnOnce() -> String, machine: Option<&MachineId>) -> Result<T, OperationError>;
 }
 

@@ -18,7 +18,10 @@ use super::{Failure, Step as _};
 const MAX_CAPABILITY: u32 = 63;
 
 /// Becomes the machine's user on the host, without capabilities. For init, which keeps nothing to lose.
-pub(super) fn become_user(uid: u32) -> Result<(), Failure> {
+///
+/// # Errors
+/// The kernel refuses a step; this needs root.
+pub fn become_user(uid: u32) -> Result<(), Failure> {
     let step = || format!("become user {uid}");
     no_core_dumps()?;
     empty_bounding_set()?;
@@ -30,7 +33,10 @@ pub(super) fn become_user(uid: u32) -> Result<(), Failure> {
 }
 
 /// Becomes user 1000 of a user namespace that has no other. For the agent and what it starts.
-pub(super) fn become_guest(uid: u32) -> Result<(), Failure> {
+///
+/// # Errors
+/// The kernel refuses a step; this needs root.
+pub fn become_guest(uid: u32) -> Result<(), Failure> {
     become_user(uid)?;
     // Otherwise the maps belong to root, because the user was changed.
     set_dumpable_behavior(DumpableBehavior::Dumpable).step(|| "own the maps of the user namespace".to_owned())?;
@@ -46,22 +52,25 @@ pub(super) fn become_guest(uid: u32) -> Result<(), Failure> {
     }
     // The new namespace began with all of its capabilities.
     empty_bounding_set()?;
-    drop_capabilities()
+    keep_capabilities(CapabilitySet::empty())
 }
 
-/// Stays root, which owns the machine's directory, without its powers. For the monitor.
-pub(super) fn renounce_powers() -> Result<(), Failure> {
+/// Stays root, which owns the machine's directory, without its powers but these. For the monitor.
+///
+/// # Errors
+/// The kernel refuses a step; this needs root.
+pub fn renounce_powers(keep: CapabilitySet) -> Result<(), Failure> {
     no_core_dumps()?;
     set_no_new_privs(true).step(|| "give up new privileges".to_owned())?;
     empty_bounding_set()?;
-    drop_capabilities()
+    keep_capabilities(keep)
 }
 
-fn drop_capabilities() -> Result<(), Failure> {
+fn keep_capabilities(keep: CapabilitySet) -> Result<(), Failure> {
     clear_ambient_capability_set().step(|| "drop ambient capabilities".to_owned())?;
     let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
-        .step(|| "drop all capabilities".to_owned())
+    set_capabilities(None, CapabilitySets { effective: keep, permitted: keep, inheritable: none })
+        .step(|| "drop capabilities".to_owned())
 }
 
 fn empty_bounding_set() -> Result<(), Failure> {

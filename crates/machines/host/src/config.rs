@@ -1,11 +1,6 @@
 //! The operator's choices, and the names that follow from them and from a machine's id. Pure.
 
-use std::{
-    ffi::OsString,
-    net::Ipv4Addr,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{net::Ipv4Addr, path::PathBuf, str::FromStr};
 
 use anteroom_protocol::MachineId;
 use serde::{Deserialize, Serialize};
@@ -15,20 +10,14 @@ const MAX_PREFIX_CHARS: usize = 5;
 /// The bridge is named after the instance, with one digit.
 const MAX_INSTANCE_CHARS: usize = 14;
 
-/// What the driver needs to know of its host.
-#[derive(Clone, Debug)]
-pub struct Config {
+/// What every driver needs to know of its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostConfig {
     /// Names the bridge, the nftables table and the cgroup: `anteroom`. Two controllers on one host need two.
     pub instance: String,
     /// The first letters of each machine's network device: `ar`. The firewall knows machines by it, so that two
     /// instances on one host need two, and no other device may begin with it.
     pub device_prefix: String,
-    /// The guest image, a directory tree that `image/build` made.
-    pub image: PathBuf,
-    /// The guest agent's program on the host.
-    pub agent: PathBuf,
-    /// The program that becomes a machine, and its first arguments: `anteroom sandbox-init`.
-    pub launcher: (PathBuf, Vec<OsString>),
     /// Where each machine has a directory: `/run/anteroom/machines`.
     pub run_dir: PathBuf,
     /// The user of the machine with the pool's first address; each has the one after it. None of the host's users may
@@ -80,7 +69,9 @@ pub enum Transport {
 }
 
 impl Transport {
-    pub(crate) fn as_str(self) -> &'static str {
+    /// As nftables calls it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
@@ -151,7 +142,7 @@ pub struct InvalidConfig {
     pub problem: String,
 }
 
-impl Config {
+impl HostConfig {
     /// Checks names and addresses.
     ///
     /// # Errors
@@ -176,47 +167,49 @@ impl Config {
         }
     }
 
-    pub(crate) fn bridge(&self) -> String {
+    /// The device that holds the gateway's address.
+    #[must_use]
+    pub fn bridge(&self) -> String {
         format!("{}0", self.instance)
     }
 
     /// The host's end of the machine's cable.
-    pub(crate) fn link(&self, id: &MachineId) -> String {
+    #[must_use]
+    pub fn link(&self, id: &MachineId) -> String {
         format!("{}{}", self.device_prefix, id.short())
     }
 
     /// What the host's end of the cable carries as its alias, because its name has only a part of the id.
-    pub(crate) fn link_alias(&self, id: &MachineId) -> String {
+    #[must_use]
+    pub fn link_alias(&self, id: &MachineId) -> String {
         format!("{}:{id}", self.instance)
     }
 
-    pub(crate) fn id_of_alias(&self, alias: &str) -> Option<MachineId> {
+    /// Whose device carries this alias.
+    #[must_use]
+    pub fn id_of_alias(&self, alias: &str) -> Option<MachineId> {
         alias.strip_prefix(&self.instance)?.strip_prefix(':')?.parse().ok()
     }
 
-    pub(crate) fn directory(&self, id: &MachineId) -> PathBuf {
+    /// The machine's directory.
+    #[must_use]
+    pub fn directory(&self, id: &MachineId) -> PathBuf {
         self.run_dir.join(id.as_str())
     }
 
     /// The host's user and group of the machine with this address. None when the address is not a machine's.
-    pub(crate) fn uid(&self, address: Ipv4Addr) -> Option<u32> {
+    #[must_use]
+    pub fn uid(&self, address: Ipv4Addr) -> Option<u32> {
         let offset = self.network.pool.offset(address)?;
         (offset > 0 && address != self.network.gateway).then_some(self.first_uid + offset)
-    }
-
-    pub(crate) fn agent(&self) -> &Path {
-        &self.agent
     }
 }
 
 #[cfg(test)]
-pub(crate) fn example() -> Config {
-    Config {
+pub(crate) fn example() -> HostConfig {
+    HostConfig {
         instance: "anteroom".into(),
         device_prefix: "ar".into(),
-        image: "/var/cache/anteroom/image".into(),
-        agent: "/usr/libexec/anteroom-guest".into(),
-        launcher: ("/usr/bin/anteroom".into(), vec!["sandbox-init".into()]),
         run_dir: "/run/anteroom/machines".into(),
         first_uid: 200_000,
         network: NetworkPolicy {
@@ -262,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_wrong_configuration_is_refused_by_its_field() {
-        type Change = fn(&mut Config);
+        type Change = fn(&mut HostConfig);
         let cases: [(&str, Change); 4] = [
             ("instance", |c| c.instance = "../x".into()),
             ("device_prefix", |c| c.device_prefix = "toolong".into()),

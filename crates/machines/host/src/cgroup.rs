@@ -15,9 +15,12 @@ const MIB: u64 = 1024 * 1024;
 
 /// What a machine's limit is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Controller {
+pub enum Controller {
+    /// Memory.
     Memory,
+    /// Processes and threads.
     Pids,
+    /// Computing time.
     Cpu,
 }
 
@@ -70,7 +73,7 @@ enum Version {
 
 /// The host's cgroups, as far as they can be used.
 #[derive(Clone, Debug)]
-pub(crate) struct Cgroups {
+pub struct Cgroups {
     version: Version,
     /// Each controller's instance directory; version 2 has one for all.
     parents: Vec<(Controller, PathBuf)>,
@@ -79,7 +82,8 @@ pub(crate) struct Cgroups {
 
 impl Cgroups {
     /// Looks what the host has, and makes the instance's groups.
-    pub(crate) fn prepare(root: &Path, instance: &str) -> Self {
+    #[must_use]
+    pub fn prepare(root: &Path, instance: &str) -> Self {
         if has_v2(root) { Self::prepare_v2(root, instance) } else { Self::prepare_v1(root, instance) }
     }
 
@@ -128,7 +132,8 @@ impl Cgroups {
     }
 
     /// Whether a limit is held on this host.
-    pub(crate) fn capability(&self, controller: Controller) -> Limit {
+    #[must_use]
+    pub fn capability(&self, controller: Controller) -> Limit {
         if let Some((_, why)) = self.missing.iter().find(|(missing, _)| *missing == controller) {
             return Limit::Unavailable(why.clone());
         }
@@ -139,14 +144,18 @@ impl Cgroups {
     }
 
     /// The directories of the machine's group, each once.
-    pub(crate) fn directories(&self, id: &MachineId) -> Vec<PathBuf> {
+    #[must_use]
+    pub fn directories(&self, id: &MachineId) -> Vec<PathBuf> {
         let mut all: Vec<PathBuf> = self.parents.iter().map(|(_, parent)| parent.join(id.as_str())).collect();
         all.dedup();
         all
     }
 
     /// Makes the machine's group with its limits.
-    pub(crate) fn create(&self, id: &MachineId, limits: &Limits) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The kernel refuses a file of the group.
+    pub fn create(&self, id: &MachineId, limits: &Limits) -> io::Result<()> {
         for (controller, parent) in &self.parents {
             let directory = parent.join(id.as_str());
             make_directory(&directory)?;
@@ -162,7 +171,10 @@ impl Cgroups {
     }
 
     /// The processes in the machine's group.
-    pub(crate) fn processes(&self, id: &MachineId) -> io::Result<Vec<i32>> {
+    ///
+    /// # Errors
+    /// The kernel refuses a file of the group.
+    pub fn processes(&self, id: &MachineId) -> io::Result<Vec<i32>> {
         let mut all = Vec::new();
         for directory in self.directories(id) {
             match fs::read_to_string(directory.join("cgroup.procs")) {
@@ -178,7 +190,10 @@ impl Cgroups {
     }
 
     /// Removes the machine's group. False when the kernel still counts something in it.
-    pub(crate) fn remove(&self, id: &MachineId) -> io::Result<bool> {
+    ///
+    /// # Errors
+    /// The kernel refuses a file of the group.
+    pub fn remove(&self, id: &MachineId) -> io::Result<bool> {
         for directory in self.directories(id) {
             match fs::remove_dir(&directory) {
                 Ok(()) => {}
@@ -191,7 +206,10 @@ impl Cgroups {
     }
 
     /// Every machine that has a group.
-    pub(crate) fn machines(&self) -> io::Result<Vec<MachineId>> {
+    ///
+    /// # Errors
+    /// The kernel refuses a file of the group.
+    pub fn machines(&self) -> io::Result<Vec<MachineId>> {
         let mut all = Vec::new();
         for (_, parent) in &self.parents {
             all.extend(crate::machine_directories(parent)?);
@@ -201,7 +219,8 @@ impl Cgroups {
 }
 
 /// Whether the machine's group, one of `directories`, has lost a process because its memory was full.
-pub(crate) fn ran_out_of_memory(directories: &[PathBuf]) -> bool {
+#[must_use]
+pub fn ran_out_of_memory(directories: &[PathBuf]) -> bool {
     let count = |text: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
         line.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0)

@@ -11,7 +11,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::config::{Config, Transport};
+use crate::config::{HostConfig, Transport};
 
 /// New connections of one machine in a second, and how many more in a burst. A page opens some dozen at once.
 const CONNECTIONS_PER_SECOND: u32 = 200;
@@ -40,7 +40,7 @@ const WALLED: [&str; 15] = [
 ];
 
 /// The whole table, in place of whatever has its name, with the machines that run now.
-pub(crate) fn table(config: &Config, machines: &[(String, Ipv4Addr)]) -> String {
+pub(crate) fn table(config: &HostConfig, machines: &[(String, Ipv4Addr)]) -> String {
     let table = &config.instance;
     let machines: Vec<String> = machines.iter().map(|(link, address)| element(link, *address)).collect();
     let policy = &config.network;
@@ -118,12 +118,12 @@ table inet {table} {{
 }
 
 /// Lets a machine's device carry packets with its address.
-pub(crate) fn admit(config: &Config, link: &str, address: Ipv4Addr) -> String {
+pub(crate) fn admit(config: &HostConfig, link: &str, address: Ipv4Addr) -> String {
     format!("add element inet {} machines {{ {} }}\n", config.instance, element(link, address))
 }
 
 /// Takes it back, also when it was never there: `nft` of Debian 12 refuses to delete what is missing.
-pub(crate) fn expel(config: &Config, link: &str, address: Ipv4Addr) -> String {
+pub(crate) fn expel(config: &HostConfig, link: &str, address: Ipv4Addr) -> String {
     let (table, element) = (&config.instance, element(link, address));
     format!("add element inet {table} machines {{ {element} }}\ndelete element inet {table} machines {{ {element} }}\n")
 }
@@ -138,7 +138,7 @@ fn elements(elements: &[String]) -> String {
 }
 
 /// The exceptions and the name servers, each once: a double element is an error to nft.
-fn allowed(config: &Config) -> Vec<String> {
+fn allowed(config: &HostConfig) -> Vec<String> {
     let mut all: Vec<(Ipv4Addr, Transport, u16)> = Vec::new();
     let exceptions = config.network.allow.iter().map(|e| (e.address, e.protocol, e.port));
     let resolvers = config.network.resolvers.iter().flat_map(|r| [(*r, Transport::Udp, 53), (*r, Transport::Tcp, 53)]);

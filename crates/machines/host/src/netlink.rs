@@ -24,33 +24,44 @@ use netlink_packet_route::{
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
+use crate::wire::Cable;
+
 /// What an interface carries when nobody says otherwise.
 const ETHERNET_MTU: u32 = 1500;
 
 /// A connection to the kernel about one network namespace.
-pub(crate) struct Netlink {
+pub struct Netlink {
     socket: Socket,
     sequence: u32,
 }
 
 /// One end of a cable.
-pub(crate) struct End<'a> {
+pub struct End<'a> {
+    /// The device's name.
     pub name: &'a str,
+    /// Its hardware address.
     pub mac: [u8; 6],
 }
 
 /// A device as far as the driver asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Device {
+pub struct Device {
+    /// Its number.
     pub index: u32,
+    /// Its name.
     pub name: String,
+    /// What it carries beside its name.
     pub alias: Option<String>,
+    /// The longest packet that it carries.
     pub mtu: u32,
 }
 
 impl Netlink {
     /// Opens a socket in the calling thread's network namespace.
-    pub(crate) fn open() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -58,7 +69,10 @@ impl Netlink {
     }
 
     /// Makes a cable: `host` here with an alias, `guest` in the network namespace `namespace`.
-    pub(crate) fn create_cable(
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_cable(
         &mut self,
         host: &End<'_>,
         alias: &str,
@@ -75,14 +89,79 @@ impl Netlink {
         ]));
         self.create(RouteNetlinkMessage::NewLink(message))?;
         // The alias is refused at creation; until it is set, the machine's directory tells whose device it is.
+        let index = self.index(host.name)?;
+        self.set(index, vec![LinkAttribute::IfAlias(alias.to_owned())])
+    }
+
+    /// Connects the host's end of a cable: the other end's address and hardware address are known beforehand, so that
+    /// nobody needs to ask or can answer falsely.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn connect_host(&mut self, cable: &Cable, guest_mac: [u8; 6]) -> io::Result<()> {
+        let index = self.index(&cable.link)?;
+        self.up_without_ipv6(index)?;
+        self.add_neighbour(index, cable.address, guest_mac)?;
+        self.add_host_route(index, cable.address, cable.gateway)
+    }
+
+    /// Connects the machine's end, in the machine's network: its address, and the way to everything else.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn connect_guest(
+        &mut self,
+        link: &str,
+        address: Ipv4Addr,
+        gateway: Ipv4Addr,
+        host_mac: [u8; 6],
+    ) -> io::Result<()> {
+        let loopback = self.index("lo")?;
+        self.up(loopback)?;
+        let index = self.index(link)?;
+        self.add_address(index, address)?;
+        self.up_without_ipv6(index)?;
+        self.add_neighbour(index, gateway, host_mac)?;
+        self.add_host_route(index, gateway, address)?;
+        self.add_default_route(index, gateway)
+    }
+
+    /// Says what the device carries as its alias.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_alias(&mut self, index: u32, alias: &str) -> io::Result<()> {
+        self.set(index, vec![LinkAttribute::IfAlias(alias.to_owned())])
+    }
+
+    /// Gives a device that is off its hardware address and the longest packet.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_hardware(&mut self, index: u32, mac: [u8; 6], mtu: u32) -> io::Result<()> {
+        self.set(index, vec![LinkAttribute::Address(mac.to_vec()), LinkAttribute::Mtu(mtu)])
+    }
+
+    /// Says what is the longest packet.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_mtu(&mut self, index: u32, mtu: u32) -> io::Result<()> {
+        self.set(index, vec![LinkAttribute::Mtu(mtu)])
+    }
+
+    fn set(&mut self, index: u32, attributes: Vec<LinkAttribute>) -> io::Result<()> {
         let mut message = LinkMessage::default();
-        message.header.index = self.index(host.name)?;
-        message.attributes.push(LinkAttribute::IfAlias(alias.to_owned()));
+        message.header.index = index;
+        message.attributes = attributes;
         self.acknowledged(RouteNetlinkMessage::SetLink(message), 0)
     }
 
     /// Makes a bridge without ports, unless it is there.
-    pub(crate) fn ensure_bridge(&mut self, name: &str) -> io::Result<u32> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn ensure_bridge(&mut self, name: &str) -> io::Result<u32> {
         let mut message = LinkMessage::default();
         message.attributes.extend([
             LinkAttribute::IfName(name.to_owned()),
@@ -97,7 +176,10 @@ impl Netlink {
     }
 
     /// Removes a device, and with it its other end. False when there was none.
-    pub(crate) fn delete(&mut self, name: &str) -> io::Result<bool> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn delete(&mut self, name: &str) -> io::Result<bool> {
         let mut message = LinkMessage::default();
         message.attributes.push(LinkAttribute::IfName(name.to_owned()));
         match self.acknowledged(RouteNetlinkMessage::DelLink(message), 0) {
@@ -108,7 +190,10 @@ impl Netlink {
     }
 
     /// Switches a device on that shall have no IPv6 address by itself.
-    pub(crate) fn up_without_ipv6(&mut self, index: u32) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn up_without_ipv6(&mut self, index: u32) -> io::Result<()> {
         if has_ipv6() {
             let mut message = LinkMessage::default();
             message.header.index = index;
@@ -120,7 +205,10 @@ impl Netlink {
     }
 
     /// Switches a device on.
-    pub(crate) fn up(&mut self, index: u32) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn up(&mut self, index: u32) -> io::Result<()> {
         let mut message = LinkMessage::default();
         message.header.index = index;
         message.header.flags = LinkFlags::Up;
@@ -129,7 +217,10 @@ impl Netlink {
     }
 
     /// Gives a device an address with no network around it, unless it has it.
-    pub(crate) fn add_address(&mut self, index: u32, address: Ipv4Addr) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn add_address(&mut self, index: u32, address: Ipv4Addr) -> io::Result<()> {
         let mut message = AddressMessage::default();
         message.header.family = AddressFamily::Inet;
         message.header.prefix_len = 32;
@@ -140,7 +231,10 @@ impl Netlink {
     }
 
     /// Says which hardware address an address has, so that nobody needs to ask or can answer falsely.
-    pub(crate) fn add_neighbour(&mut self, index: u32, address: Ipv4Addr, mac: [u8; 6]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn add_neighbour(&mut self, index: u32, address: Ipv4Addr, mac: [u8; 6]) -> io::Result<()> {
         let mut message = NeighbourMessage::default();
         message.header.family = AddressFamily::Inet;
         message.header.ifindex = index;
@@ -154,7 +248,10 @@ impl Netlink {
     }
 
     /// A route to one address that is on the other end of a device. `source` is what packets from here carry.
-    pub(crate) fn add_host_route(&mut self, index: u32, address: Ipv4Addr, source: Ipv4Addr) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn add_host_route(&mut self, index: u32, address: Ipv4Addr, source: Ipv4Addr) -> io::Result<()> {
         let mut message = route(RouteScope::Link);
         message.header.destination_prefix_length = 32;
         message.attributes = vec![
@@ -166,14 +263,20 @@ impl Netlink {
     }
 
     /// The way to everything else.
-    pub(crate) fn add_default_route(&mut self, index: u32, gateway: Ipv4Addr) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn add_default_route(&mut self, index: u32, gateway: Ipv4Addr) -> io::Result<()> {
         let mut message = route(RouteScope::Universe);
         message.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway)), RouteAttribute::Oif(index)];
         self.acknowledged(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)
     }
 
     /// A device's number.
-    pub(crate) fn index(&mut self, name: &str) -> io::Result<u32> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn index(&mut self, name: &str) -> io::Result<u32> {
         let mut message = LinkMessage::default();
         message.attributes.push(LinkAttribute::IfName(name.to_owned()));
         let answers = self.exchange(RouteNetlinkMessage::GetLink(message), NLM_F_ACK)?;
@@ -185,13 +288,19 @@ impl Netlink {
     }
 
     /// All devices.
-    pub(crate) fn devices(&mut self) -> io::Result<Vec<Device>> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn devices(&mut self) -> io::Result<Vec<Device>> {
         let answers = self.exchange(RouteNetlinkMessage::GetLink(LinkMessage::default()), NLM_F_DUMP)?;
         Ok(answers.into_iter().filter_map(device).collect())
     }
 
     /// What the device of the default route carries; an Ethernet frame when there is none.
-    pub(crate) fn default_route_mtu(&mut self) -> io::Result<u32> {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn default_route_mtu(&mut self) -> io::Result<u32> {
         let mut message = RouteMessage::default();
         message.header.address_family = AddressFamily::Inet;
         let answers = self.exchange(RouteNetlinkMessage::GetRoute(message), NLM_F_DUMP)?;

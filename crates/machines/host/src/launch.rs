@@ -2,11 +2,13 @@
 //! deadline, because a launcher that hangs must not hold up the controller.
 
 use std::{
+    ffi::OsString,
     fs::OpenOptions,
     io::{self, Read as _, Write as _},
     os::fd::AsFd,
+    path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anteroom_protocol::{MachineId, Secret};
@@ -16,16 +18,20 @@ use rustix::{
 };
 
 use crate::{
-    config::Config,
-    process::LAUNCHER_ARGUMENT,
-    wire::{CONSOLE_FILE, GO, Launch, Report},
+    HostConfig,
+    process::{Handle, LAUNCHER_ARGUMENT},
+    wire::{CONSOLE_FILE, GO, Report},
 };
 
 /// A report is one line: a step and the system's word for what went wrong.
 const MAX_REPORT_BYTES: usize = 64 * 1024;
 
+/// The kernel gives back the memory of what it has killed.
+const END_DEADLINE: Duration = Duration::from_secs(20);
+
 /// A launcher at work. Dropping it closes its input, so that it ends unless it was told to go.
-pub(crate) struct Launcher {
+pub struct Launcher {
+    pid: i32,
     input: ChildStdin,
     output: ChildStdout,
     received: Vec<u8>,
@@ -34,10 +40,18 @@ pub(crate) struct Launcher {
 
 impl Launcher {
     /// Starts the launcher and hands it the document.
-    pub(crate) fn start(config: &Config, id: &MachineId, launch: &Launch, deadline: Instant) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// It can't be started, or reads nothing.
+    pub fn start(
+        config: &HostConfig,
+        (program, arguments): &(PathBuf, Vec<OsString>),
+        id: &MachineId,
+        document: &Secret<Vec<u8>>,
+        deadline: Instant,
+    ) -> io::Result<Self> {
         // What the launcher itself has to say, if it panics, belongs to the console.
-        let console = OpenOptions::new().append(true).create(true).open(launch.directory.join(CONSOLE_FILE))?;
-        let (program, arguments) = &config.launcher;
+        let console = OpenOptions::new().append(true).create(true).open(config.directory(id).join(CONSOLE_FILE))?;
         let mut child: Child = Command::new(program)
             .args(arguments)
             .args([LAUNCHER_ARGUMENT, id.as_str()])
@@ -54,20 +68,25 @@ impl Launcher {
             return Err(io::Error::other("the launcher has no standard streams"));
         };
         rustix::fs::fcntl_setfl(&input, OFlags::NONBLOCK)?;
-        let mut launcher = Self { input, output, received: Vec::new(), deadline };
-        let document = Secret::new(serde_json::to_vec(launch)?);
+        let mut launcher = Self { pid: child.id().cast_signed(), input, output, received: Vec::new(), deadline };
         launcher.write(document.expose())?;
         launcher.write(b"\n")?;
         Ok(launcher)
     }
 
     /// Lets the agent start.
-    pub(crate) fn go(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn go(&mut self) -> io::Result<()> {
         self.write(GO.as_bytes())
     }
 
     /// Waits for the next report.
-    pub(crate) fn report(&mut self) -> io::Result<Report> {
+    ///
+    /// # Errors
+    /// It has ended, or said nothing in time.
+    pub fn report(&mut self) -> io::Result<Report> {
         loop {
             if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.received.drain(..=end).collect();
@@ -80,6 +99,20 @@ impl Launcher {
                 return Err(io::Error::other("the launcher ended without a report; the machine's log may say why"));
             }
             self.received.extend_from_slice(&buffer[..length]);
+        }
+    }
+
+    /// Ends it, if it has not ended, and waits for that. For a launcher that makes no machine which is to stay.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub fn end(self) -> io::Result<()> {
+        let Some(handle) = Handle::open(self.pid)? else { return Ok(()) };
+        handle.kill()?;
+        if handle.ended_within(END_DEADLINE)? {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "it was killed but does not end"))
         }
     }
 

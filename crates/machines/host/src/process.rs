@@ -20,7 +20,8 @@ pub(crate) const LAUNCHER_ARGUMENT: &str = "--machine";
 /// One process of this boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Identity {
+pub struct Identity {
+    /// Its number.
     pub pid: i32,
     /// Clock ticks since boot (proc(5), field 22 of stat).
     pub start: u64,
@@ -33,7 +34,11 @@ pub(crate) struct Handle {
 }
 
 impl Identity {
-    pub(crate) fn of(pid: i32) -> io::Result<Self> {
+    /// Looks at the process that has this number now.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn of(pid: i32) -> io::Result<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         let start = start_time(&stat).ok_or_else(|| io::Error::other(format!("can't read /proc/{pid}/stat")))?;
         Ok(Self { pid, start })
