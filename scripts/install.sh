@@ -21,6 +21,7 @@ readonly RUN_PACKAGES=(
     libssl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev     # the guest agent's media
     mmdebstrap                                                          # the guest image
     iproute2 nftables                                                   # machines' network
+    qemu-system-x86 erofs-utils                                         # virtual machines, and their disks
 )
 readonly TEST_PACKAGES=(
     xvfb openbox x11-utils xdotool fonts-dejavu-core                    # a desktop for the agent's tests

@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("anteroom-machines", &["anteroom-protocol"]),
     ("anteroom-machines-host", &["anteroom-protocol", "anteroom-machines"]),
     ("anteroom-machines-sandbox", &["anteroom-protocol", "anteroom-machines", "anteroom-machines-host"]),
+    ("anteroom-machines-qemu", &["anteroom-protocol", "anteroom-machines", "anteroom-machines-host"]),
     ("anteroom-machined", &["anteroom-protocol", "anteroom-machines"]),
     ("anteroom-relay", &["anteroom-protocol"]),
     (
@@ -88,6 +89,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("anteroom-store-sqlite", &["axum", "reqwest", "rustix"]),
     ("anteroom-machines", &["sqlx", "axum", "reqwest", "rustix"]),
     ("anteroom-machines-host", &["sqlx", "axum", "reqwest"]),
+    ("anteroom-machines-qemu", &["sqlx", "axum", "reqwest"]),
     ("anteroom-machines-sandbox", &["sqlx", "axum", "reqwest"]),
     // It runs as root and parses nothing of a network's.
     ("anteroom-machined", &["sqlx", "axum", "reqwest", "hyper", "openssl"]),
