@@ -3,6 +3,8 @@
 //! The contract, held by `suite`: every call may be repeated; whatever a call leaves half done, `list` shows and
 //! `destroy` removes; a driver has no memory of its own, so that a new instance over the same host sees the same world.
 
+use std::time::Duration;
+
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,21 @@ pub trait Driver: Send + Sync {
     /// The end of what the agent wrote to its console, at most [`MAX_LOG_BYTES`]; empty when there is nothing. It can
     /// be read until the machine is destroyed.
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError>;
+
+    /// What the machine uses; `None` where nobody can say, and for a machine that is not there.
+    async fn usage(&self, _id: &MachineId) -> Result<Option<Usage>, OperationError> {
+        Ok(None)
+    }
+}
+
+/// What a machine uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Memory that counts against its limit, bytes; written files are in it where they lie in memory.
+    pub memory_bytes: u64,
+    /// Computing time of its processes, summed up since it was made. It may be a little less at a later look, when a
+    /// process has ended that nobody waited for.
+    pub cpu: Duration,
 }
 
 /// What is there of a machine.

@@ -4,16 +4,22 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use crate::{Capabilities, CreateError, Driver, Limit, MachineSpec, Observed, OperationError};
+use crate::{Capabilities, CreateError, Driver, Limit, MAX_LOG_BYTES, MachineSpec, Observed, OperationError, Usage};
 
 /// Faults waiting to happen; a test that plans more has a loop that does not end.
 const MAX_FAULTS: usize = 1024;
+
+/// What each machine uses.
+const MEMORY_BYTES: u64 = 200 << 20;
+/// The computing time that each machine has used between two looks.
+const CPU_BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The calls that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +32,8 @@ pub enum Call {
     Destroy,
     /// [`Driver::list`].
     List,
+    /// [`Driver::logs`].
+    Logs,
 }
 
 /// How a call fails.
@@ -64,6 +72,14 @@ struct State {
 struct Machine {
     spec: MachineSpec,
     phase: Phase,
+    log: String,
+    cpu: Duration,
+}
+
+impl Machine {
+    fn new(spec: &MachineSpec, phase: Phase) -> Self {
+        Self { spec: spec.clone(), phase, log: "agent started\n".to_owned(), cpu: Duration::ZERO }
+    }
 }
 
 #[derive(Clone)]
@@ -96,10 +112,19 @@ impl World {
         });
     }
 
+    /// Has a machine's agent write to its console.
+    pub fn write(&self, id: &MachineId, text: &str) {
+        self.change(|state| {
+            if let Some(machine) = state.machines.get_mut(id) {
+                machine.log.push_str(text);
+            }
+        });
+    }
+
     /// Puts something into the world that no row knows: a half machine.
     pub fn litter(&self, spec: &MachineSpec) {
         self.change(|state| {
-            state.machines.insert(spec.id.clone(), Machine { spec: spec.clone(), phase: Phase::Half });
+            state.machines.insert(spec.id.clone(), Machine::new(spec, Phase::Half));
         });
     }
 
@@ -197,7 +222,7 @@ impl FakeDriver {
 
 fn put(state: &mut State, spec: &MachineSpec, phase: Phase) {
     state.creations += 1;
-    state.machines.insert(spec.id.clone(), Machine { spec: spec.clone(), phase });
+    state.machines.insert(spec.id.clone(), Machine::new(spec, phase));
 }
 
 #[async_trait]
@@ -257,10 +282,22 @@ impl Driver for FakeDriver {
     }
 
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
-        Ok(match self.world.phase(id) {
-            Some(Phase::Running | Phase::Ended(_)) => "agent started\n".to_owned(),
-            Some(Phase::Half) | None => String::new(),
-        })
+        let write = |state: &mut State| match state.machines.get(id) {
+            Some(Machine { phase: Phase::Running | Phase::Ended(_), log, .. }) => {
+                log[log.ceil_char_boundary(log.len().saturating_sub(MAX_LOG_BYTES))..].to_owned()
+            }
+            Some(Machine { phase: Phase::Half, .. }) | None => String::new(),
+        };
+        self.call(Call::Logs, Some(id), |_| (), write).await
+    }
+
+    async fn usage(&self, id: &MachineId) -> Result<Option<Usage>, OperationError> {
+        Ok(self.world.state().machines.get_mut(id).filter(|machine| matches!(machine.phase, Phase::Running)).map(
+            |machine| {
+                machine.cpu += CPU_BETWEEN_LOOKS;
+                Usage { memory_bytes: MEMORY_BYTES, cpu: machine.cpu }
+            },
+        ))
     }
 }
 

@@ -11,7 +11,7 @@ mod spec;
 #[cfg(feature = "suite")]
 pub mod suite;
 
-pub use driver::{Capabilities, CreateError, Driver, Limit, MAX_LOG_BYTES, Observed, OperationError};
+pub use driver::{Capabilities, CreateError, Driver, Limit, MAX_LOG_BYTES, Observed, OperationError, Usage};
 pub use memory::free_memory;
 pub use spec::{
     AGENT_PATH, Additions, CA_BUNDLE_PATH, EXTRA_CA_PATH, GUEST_UID, HOME, HostEntry, InvalidSpec, Limits,

@@ -54,6 +54,7 @@ macro_rules! conformance {
             an_end_that_nobody_waits_for_is_seen_later
             two_machines_are_apart
             logs_hold_what_the_agent_wrote
+            usage_is_told_of_a_machine_that_runs_and_of_no_other
             a_wrong_specification_makes_nothing
             limits_are_enforced_or_said_to_be_none);
     };
@@ -228,6 +229,19 @@ pub async fn logs_hold_what_the_agent_wrote(host: &dyn Host) {
     in_time("exited", driver.exited(&spec.id)).await;
     assert!(driver.logs(&spec.id).await.expect("logs succeeds").contains("agent started"));
     destroy(host, &*driver, &spec.id).await;
+}
+
+/// A driver that can't say what a machine uses says nothing.
+pub async fn usage_is_told_of_a_machine_that_runs_and_of_no_other(host: &dyn Host) {
+    let (driver, spec) = (host.driver(), host.spec());
+    assert_eq!(in_time("usage", driver.usage(&spec.id)).await, Ok(None));
+    create(&*driver, &spec).await;
+    if let Some(usage) = in_time("usage", driver.usage(&spec.id)).await.expect("usage succeeds") {
+        let limit = u64::from(spec.limits.memory_mb) << 20;
+        assert!((1..=limit).contains(&usage.memory_bytes), "{usage:?} of {limit}");
+    }
+    destroy(host, &*driver, &spec.id).await;
+    assert_eq!(in_time("usage", driver.usage(&spec.id)).await, Ok(None));
 }
 
 /// Everything is checked before anything is made.

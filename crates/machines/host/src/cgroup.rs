@@ -4,14 +4,17 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use anteroom_machines::{Limit, Limits};
+use anteroom_machines::{Limit, Limits, Usage};
 use anteroom_protocol::MachineId;
 
 /// Both kernels' unit for shares of computing time.
 const CPU_PERIOD_US: u64 = 100_000;
 const MIB: u64 = 1024 * 1024;
+/// `USER_HZ`, the same on every architecture that there is a guest image for.
+const TICKS_PER_SECOND: u64 = 100;
 
 /// What a machine's limit is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +208,37 @@ impl Cgroups {
         Ok(true)
     }
 
+    /// What the machine's group counts; `None` when there is no group, or nothing that counts memory.
+    pub(crate) fn usage(&self, id: &MachineId) -> io::Result<Option<Usage>> {
+        let Some((_, parent)) = self.parents.iter().find(|(controller, _)| *controller == Controller::Memory) else {
+            return Ok(None);
+        };
+        let directory = parent.join(id.as_str());
+        let file = match self.version {
+            Version::One => "memory.usage_in_bytes",
+            Version::Two => "memory.current",
+        };
+        let memory = match fs::read_to_string(directory.join(file)) {
+            Ok(text) => text.trim().parse().map_err(io::Error::other)?,
+            Err(error) if is_gone(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(Usage { memory_bytes: memory, cpu: self.cpu(&directory, id)? }))
+    }
+
+    /// Version 1 counts computing time by a controller of its own, which may be mounted anywhere or not at all; what its
+    /// processes have used, and those that they have waited for, comes to the same.
+    fn cpu(&self, directory: &Path, id: &MachineId) -> io::Result<Duration> {
+        match self.version {
+            Version::One => Ok(self.processes(id)?.into_iter().map(cpu_time).sum()),
+            Version::Two => {
+                let text = fs::read_to_string(directory.join("cpu.stat"))?;
+                let used = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
+                Ok(Duration::from_micros(used.and_then(|number| number.parse().ok()).unwrap_or(0)))
+            }
+        }
+    }
+
     /// Every machine that has a group.
     ///
     /// # Errors
@@ -231,6 +265,19 @@ pub fn ran_out_of_memory(directories: &[PathBuf]) -> bool {
             .filter_map(|file| fs::read_to_string(directory.join(file)).ok())
             .any(|text| count(&text) > 0)
     })
+}
+
+/// What a process has used, and those of its children that it has waited for. One that has ended meanwhile has used
+/// nothing: its parent tells of it.
+fn cpu_time(pid: i32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    Duration::from_millis(ticks(&stat) * 1000 / TICKS_PER_SECOND)
+}
+
+/// Fields 14 to 17 of proc(5)'s stat, counted after the name, which may hold spaces and parentheses.
+fn ticks(stat: &str) -> u64 {
+    let fields = stat.rsplit_once(')').map_or("", |(_, after_name)| after_name).split_whitespace().skip(11).take(4);
+    fields.filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
 fn has_v2(root: &Path) -> bool {

@@ -60,3 +60,24 @@ fn an_oom_kill_is_read_in_both_versions() {
     fs::write(root.path().join("memory.events"), "low 0\noom 2\noom_kill 1\n").unwrap();
     assert!(ran_out_of_memory(&directories));
 }
+
+#[test]
+fn computing_time_is_read_behind_any_name_with_that_of_children_that_were_waited_for() {
+    let fields: Vec<String> = (3..=52).map(|n| n.to_string()).collect();
+    assert_eq!(ticks(&format!("7 (a) b) {}", fields.join(" "))), 14 + 15 + 16 + 17);
+    assert_eq!(ticks(""), 0);
+}
+
+#[test]
+fn usage_is_read_in_version_two_and_there_is_none_without_a_group() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("cgroup.controllers"), "cpu memory pids\n").unwrap();
+    let groups = Cgroups::prepare(root.path(), "anteroom");
+    assert_eq!(groups.usage(&id()).unwrap(), None);
+    groups.create(&id(), &Limits::default()).unwrap();
+    let group = root.path().join("anteroom").join(id().as_str());
+    fs::write(group.join("memory.current"), "4096\n").unwrap();
+    fs::write(group.join("cpu.stat"), "usage_usec 1500000\nuser_usec 1\n").unwrap();
+    let usage = Usage { memory_bytes: 4096, cpu: Duration::from_millis(1500) };
+    assert_eq!(groups.usage(&id()).unwrap(), Some(usage));
+}

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anteroom_machines::{
-    Capabilities, CreateError, Driver, InvalidSpec, Limit, Limits, MachineSpec, Observed, OperationError,
+    Capabilities, CreateError, Driver, InvalidSpec, Limit, Limits, MachineSpec, Observed, OperationError, Usage,
 };
 use anteroom_protocol::{MachineId, Secret};
 use async_trait::async_trait;
@@ -220,6 +220,12 @@ impl<K: Kind> Driver for Machines<K> {
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
         let asked = id.clone();
         self.look(move |world| world.log(&asked)).await
+    }
+
+    async fn usage(&self, id: &MachineId) -> Result<Option<Usage>, OperationError> {
+        let asked = id.clone();
+        let usage = self.look(move |world| world.cgroups.usage(&asked)).await;
+        usage.during(|| "read what the machine uses".to_owned(), Some(id))
     }
 }
 

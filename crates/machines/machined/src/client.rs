@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, free_memory};
+use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Usage, free_memory};
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -102,6 +102,10 @@ impl Driver for Machined {
 
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
         self.ask::<Result<_, _>>(Request::Logs(id.clone()), id).await?
+    }
+
+    async fn usage(&self, id: &MachineId) -> Result<Option<Usage>, OperationError> {
+        self.ask::<Result<_, _>>(Request::Usage(id.clone()), id).await?
     }
 }
 

@@ -114,6 +114,7 @@ impl Server {
             Request::List => done(self.driver.list().await),
             Request::Exited(id) => done(self.driver.exited(&id).await),
             Request::Logs(id) => done(self.driver.logs(&id).await),
+            Request::Usage(id) => done(self.driver.usage(&id).await),
         }
     }
 

@@ -39,6 +39,8 @@ pub enum Request {
     Exited(MachineId),
     /// `Driver::logs`.
     Logs(MachineId),
+    /// `Driver::usage`.
+    Usage(MachineId),
 }
 
 /// What the helper says. What is done gives what the driver's call gives, errors too.

@@ -213,6 +213,28 @@ fn a_busy_machine_gets_its_share_of_computing_time() {
 }
 
 #[test]
+fn what_a_machine_uses_is_told_and_grows() {
+    run_lab("echo shown; while true; do :; done", &[], async |lab| {
+        let spec = lab.spec();
+        lab.sandbox().create(&spec).await.unwrap();
+        lab.console(&spec.id, "shown").await;
+        let before = lab.sandbox().usage(&spec.id).await.unwrap().unwrap();
+        let grows = async {
+            loop {
+                let now = lab.sandbox().usage(&spec.id).await.unwrap().unwrap();
+                if now.cpu >= before.cpu + Duration::from_millis(100) {
+                    return now;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let now = tokio::time::timeout(DEADLINE, grows).await.unwrap();
+        assert!((100 << 10..=u64::from(spec.limits.memory_mb) << 20).contains(&now.memory_bytes), "{now:?}");
+        lab.sandbox().destroy(&spec.id).await.unwrap();
+    });
+}
+
+#[test]
 fn the_agents_exit_code_is_the_reason() {
     run_lab("sleep 0.2; exit 7", &[], async |lab| {
         let spec = lab.spec();
