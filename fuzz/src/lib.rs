@@ -3,6 +3,7 @@
 
 pub mod credentials;
 pub mod guest;
+pub mod machine_log;
 pub mod machined;
 pub mod messages;
 pub mod relay;

@@ -46,6 +46,11 @@ export class Mock {
    * @type {any}
    */
   connection = undefined;
+  /**
+   * What `/api/machines` lists, and what each machine wrote, by its id.
+   * @type {{ machines: any[], failed: any[], logs: Record<string, string> }}
+   */
+  machines = { machines: [], failed: [], logs: {} };
   /** Called with each new session. */
   onSession = () => {};
   /** Where it listens, once it does. */
@@ -161,6 +166,7 @@ export class Mock {
     if (path === "/api/vm/auth" && method === "POST") return this.#start(call);
     if (path === "/api/webrtc/ice-servers") return this.#relays(call);
     if (path === "/api/connection" && this.connection) return { body: this.connection };
+    if (path.startsWith("/api/machines")) return this.#machines(call);
     if (path === "/api/connection/events") return hello(call, this.holdsStreamsBack);
     const [, noun, id, rest] =
       /^\/api\/(credentials|session|webrtc\/session)\/([^/]+)(?:\/(.*))?$/.exec(path) ?? [];
@@ -200,6 +206,19 @@ export class Mock {
       this.onSession(session);
     }
     return { status: 201, body: { sessionId: session.id, epoch: 1, state: session.view.state } };
+  }
+
+  #machines({ path }) {
+    const { machines, failed, logs } = this.machines;
+    const [, id, rest] = /^\/api\/machines\/([^/]+)(?:\/(.*))?$/.exec(path) ?? [];
+    if (!id) return { body: { machines, more: false, max: 8, memoryLimitBytes: 2 ** 31, failed } };
+    const present = machines.find((machine) => machine.id === id);
+    const kept = failed.find((machine) => machine.id === id);
+    if (!present && !kept) throw new Refused(404, "not-found", "There is no such machine, and no log of it.");
+    if (rest === "logs") return { body: { log: logs[id] ?? "", ...(kept && { failed: kept }) } };
+    if (present) present.state = "ending";
+    else this.machines.failed = failed.filter((machine) => machine !== kept);
+    return { status: 204 };
   }
 
   async #relays({ query, signal }) {

@@ -9,6 +9,7 @@ import "./ui/styles/base.css";
 import "./ui/styles/dashboard.css";
 import "./ui/styles/signin.css";
 import "./ui/styles/connection.css";
+import "./ui/styles/machines.css";
 
 applyTheme();
 const root = document.getElementById("root");

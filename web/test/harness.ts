@@ -149,3 +149,54 @@ export async function causesFromNow(page: Page): Promise<() => Promise<string[]>
 export function steps({ mock }: Desk): string[] {
   return mock.session.view.steps.map(({ step }: { step: string }) => step);
 }
+
+const machine = (name: string) => `mac_0123${name.repeat(22)}`;
+
+/** Machines for the administrator's pages: one in use, one that waits, one that is made, one that failed. */
+export function administer(mock: Mock): { serving: string; failed: string } {
+  const ids = { serving: machine("a"), waiting: machine("b"), made: machine("c"), failed: machine("f") };
+  const now = Date.now();
+  const more = { driver: "sandbox" };
+  mock.machines = {
+    machines: [
+      {
+        ...more,
+        id: ids.serving,
+        state: "serving",
+        session: `ses_${"0".repeat(26)}`,
+        provider: "codex",
+        createdAt: now - 200_000,
+        memoryBytes: 734 * 2 ** 20,
+        cpuPercent: 38,
+      },
+      {
+        ...more,
+        id: ids.waiting,
+        state: "waiting",
+        createdAt: now - 7_500_000,
+        memoryBytes: 402 * 2 ** 20,
+        cpuPercent: 1,
+      },
+      { ...more, id: ids.made, state: "creating", createdAt: now - 400 },
+    ],
+    failed: [
+      {
+        ...more,
+        id: ids.failed,
+        session: `ses_${"1".repeat(26)}`,
+        provider: "wrangler",
+        createdAt: now - 4_000_000,
+        failedAt: now - 3_900_000,
+        reason: { code: "desktop-failed", detail: "the X server ended (exit status: 1) again and again" },
+      },
+    ],
+    logs: {
+      [ids.serving]: "INFO assigned\n",
+      [ids.failed]:
+        "2026-11-22T22:04:09.1Z  INFO anteroom_guest: starts\n" +
+        "2026-11-22T22:04:09.3Z  INFO (EE) Fatal server error: could not open default font 'fixed' program=\"Xvfb\"\n" +
+        "2026-11-22T22:04:09.3Z ERROR the desktop failed why=the X server ended (exit status: 1) again and again\n",
+    },
+  };
+  return { serving: ids.serving, failed: ids.failed };
+}

@@ -5,7 +5,18 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { bringMachine, close, type Desk, hangUp, launch, live, open, setMode, watching } from "./harness";
+import {
+  administer,
+  bringMachine,
+  close,
+  type Desk,
+  hangUp,
+  launch,
+  live,
+  open,
+  setMode,
+  watching,
+} from "./harness";
 
 const out = fileURLToPath(new URL("out/shots/", import.meta.url));
 let browser: Browser;
@@ -67,6 +78,23 @@ async function connection({ page, mock }: Desk, shot: (name: string) => Promise<
   await page.getByRole("heading", { name: "Connections" }).waitFor();
 }
 
+/** The administrator's pages, with machines in every state. */
+async function machines({ page, mock }: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
+  administer(mock);
+  await page.getByRole("link", { name: "Machines", exact: true }).click();
+  await page.getByText("3 of 8 places are taken").waitFor();
+  await shot("22-machines");
+  await page.setViewportSize({ width: 390, height: 1200 });
+  await shot("23-machines-narrow");
+  await page.getByRole("link", { name: "Log of mac_0123ffff" }).click();
+  await page.getByText("could not open default font").waitFor();
+  await shot("24-machine-log-narrow");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await shot("25-machine-log");
+  await page.getByRole("link", { name: "Anteroom: connections" }).click();
+  await page.getByRole("heading", { name: "Connections" }).waitFor();
+}
+
 /** Another page takes the desktop; this one sees it, and takes it back. */
 async function elsewhere({ page, context }: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
   const other = await context.newPage();
@@ -94,6 +122,7 @@ async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Prom
   await page.getByText("3 days ago").waitFor();
   await shot("1-dashboard");
   await connection(desk, shot);
+  await machines(desk, shot);
   await page.getByRole("button", { name: "Remove Wrangler" }).click();
   await shot("2-remove");
   await page.keyboard.press("Escape");

@@ -2,8 +2,8 @@
 
 use std::{error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use anteroom_controller::Ports;
-use anteroom_protocol::Secret;
+use anteroom_controller::{Ports, ports::Clock as _};
+use anteroom_protocol::{MachineId, Secret};
 use anteroom_store::Store;
 use clap::{Parser, Subcommand};
 
@@ -11,7 +11,9 @@ use crate::{
     config::{Config, Flags},
     doctor,
     edge::{SystemClock, SystemEntropy},
-    logs, machined, serve,
+    logs, machined,
+    machines::{self, Server},
+    serve,
     user::User,
     vault, wiring,
 };
@@ -66,6 +68,9 @@ enum Command {
     /// The keys that seal credentials.
     #[command(subcommand)]
     Vault(Vault),
+    /// The machines of the server that runs: what there is, what failed ones wrote, stop, destroy.
+    #[command(subcommand)]
+    Machines(Machines),
     /// Looks at what sign-ins need on this host and on the way to it, and says what is wrong and what to do.
     Doctor {
         /// As JSON.
@@ -82,6 +87,31 @@ enum Image {
     Build,
     /// Prints where the image is, or will be.
     Path,
+}
+
+#[derive(Subcommand)]
+enum Machines {
+    /// Lists all that there are with what they use now, and those that failed lately.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints what a machine wrote, also one that failed lately.
+    Logs {
+        /// As `list` shows it.
+        machine: MachineId,
+    },
+    /// Stops a machine: its sign-in ends.
+    Stop {
+        /// As `list` shows it.
+        machine: MachineId,
+    },
+    /// Destroys a machine; of one that failed, forgets what it wrote.
+    Destroy {
+        /// As `list` shows it.
+        machine: MachineId,
+    },
 }
 
 #[derive(Subcommand)]
@@ -141,6 +171,7 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
             Command::Image(command) => image(&config, &command),
             Command::Link => link(&config).await,
             Command::Token => token(&config).await,
+            Command::Machines(command) => machines(&config, &command).await,
             Command::Doctor { json } => doctor(&config, json).await,
             Command::Vault(Vault::Status) => vault_status(&config, key).await,
             Command::Vault(Vault::Rotate) => vault_rotate(&config, key).await,
@@ -183,6 +214,25 @@ async fn token(config: &Config) -> Done {
     let store = wiring::store(config).await?;
     let token = access_ports(store).new_program_token().await?;
     println!("{}", token.expose());
+    Ok(())
+}
+
+async fn machines(config: &Config, command: &Machines) -> Done {
+    let token = access_ports(wiring::store(config).await?).new_command_token().await?;
+    let server = Server::new(wiring::bound_address(config), token)?;
+    match command {
+        Machines::List { json: true } => println!("{}", serde_json::to_string_pretty(&server.list().await?)?),
+        Machines::List { json: false } => print!("{}", machines::table(&server.list().await?, SystemClock.now())),
+        Machines::Logs { machine } => print!("{}", machines::log(&server.logs(machine).await?)),
+        Machines::Stop { machine } => {
+            server.stop(machine).await?;
+            println!("{machine} is being stopped");
+        }
+        Machines::Destroy { machine } => {
+            server.destroy(machine).await?;
+            println!("{machine} is being destroyed, or what was kept of it is forgotten");
+        }
+    }
     Ok(())
 }
 

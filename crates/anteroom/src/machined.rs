@@ -5,7 +5,7 @@ use anteroom_machined::{Policy, Server, Socket, SocketError};
 
 use crate::{
     config::Config,
-    machines::{self, Machines, MachinesError},
+    driver::{self, DriverError, Opened},
     process::{Signals, allow_open_files},
     user::{User, is_root},
 };
@@ -18,7 +18,7 @@ pub(crate) enum MachinedError {
     NotRoot,
     /// The host can't have machines.
     #[error(transparent)]
-    Machines(#[from] MachinesError),
+    Machines(#[from] DriverError),
     /// The socket can't be had.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -33,7 +33,7 @@ pub(crate) async fn run(config: Config, client: Option<User>, until_eof: bool) -
         return Err(MachinedError::NotRoot);
     }
     allow_open_files();
-    let Machines { driver, made_from } = machines::own(&config).await?;
+    let Opened { driver, made_from } = driver::own(&config).await?;
     let client = client.map_or(0, |user| user.uid);
     let policy = Policy { client, max_machines: config.machines.max, limits: config.machines.limits };
     let mut signals = Signals::new().map_err(MachinedError::Signals)?;

@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod doctor;
+mod driver;
 mod edge;
 mod embedded;
 mod image;

@@ -19,9 +19,9 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
     config::Config,
+    driver::{self, DriverError, Opened},
     edge::{SystemClock, SystemEntropy},
     embedded,
-    machines::{self, Machines, MachinesError},
     process::{Signals, allow_open_files},
     relay,
     wiring::{self, WiringError},
@@ -43,7 +43,7 @@ pub(crate) enum ServeError {
     Wiring(#[from] WiringError),
     /// Nobody makes machines.
     #[error(transparent)]
-    Machines(#[from] MachinesError),
+    Machines(#[from] DriverError),
     /// A listener can't be had.
     #[error("listening on {address} ({who}): {source}")]
     Listen {
@@ -76,7 +76,7 @@ pub(crate) async fn run(config: Config, key: Option<Secret<String>>) -> Result<(
     let store = wiring::store(&config).await?;
     let ring = wiring::key_ring(&wiring::key_source(&config, key), &*store).await?;
     let catalogue = wiring::catalogue(&config)?;
-    let Machines { driver, made_from } = machines::open(&config).await?;
+    let Opened { driver, made_from } = driver::open(&config).await?;
     if !embedded::has_page() {
         tracing::warn!("this program was compiled without the page; build web/ and compile again");
     }

@@ -66,6 +66,16 @@ fn the_environment_changes_settings_and_an_unknown_one_is_refused() {
 }
 
 #[test]
+fn without_a_server_the_machines_command_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    // Port 9 is nobody's.
+    let error = refused(&anteroom(directory.path(), &["machines", "list"], &[("ANTEROOM_LISTEN", "127.0.0.1:9")]));
+    assert!(error.contains("127.0.0.1:9") && error.contains("does `anteroom serve` run"), "{error}");
+    let error = refused(&anteroom(directory.path(), &["machines", "logs", "../../etc/passwd"], &[]));
+    assert!(error.contains("not a machine id"), "{error}");
+}
+
+#[test]
 fn a_rotation_while_somebody_works_on_the_data_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     out(&anteroom(directory.path(), &["vault", "status"], &[]));

@@ -10,6 +10,9 @@ pub const LINK_LIFETIME_MS: i64 = 60 * 60 * 1000;
 /// How long a browser or a program stays signed in.
 pub const COOKIE_LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
+/// How long a command may take to ask the server what it was called for.
+const COMMAND_LIFETIME_MS: i64 = 60 * 1000;
+
 impl Ports {
     /// A token for a link that signs the owner's browser in, once.
     ///
@@ -27,6 +30,14 @@ impl Ports {
         self.give_access(self.owner().await?, COOKIE_LIFETIME_MS, false).await
     }
 
+    /// A token with which one command of this program asks the server in the owner's name.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn new_command_token(&self) -> Result<Token, Error> {
+        self.give_access(self.owner().await?, COMMAND_LIFETIME_MS, false).await
+    }
+
     /// The owner of this installation.
     async fn owner(&self) -> Result<UserId, Error> {
         let candidate = UserId::from_random(random(&*self.entropy));
@@ -35,8 +46,9 @@ impl Ports {
 
     async fn give_access(&self, user: UserId, lifetime_ms: i64, once: bool) -> Result<Token, Error> {
         let token = Token::new(&*self.entropy);
-        let expires_at = self.clock.now().plus_ms(lifetime_ms);
-        self.store.put_access(&AccessRow { digest: token.digest(), user, expires_at, once }).await?;
+        let now = self.clock.now();
+        let expires_at = now.plus_ms(lifetime_ms);
+        self.store.put_access(&AccessRow { digest: token.digest(), user, expires_at, once }, now).await?;
         Ok(token)
     }
 }

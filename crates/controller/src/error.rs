@@ -1,5 +1,6 @@
 //! Why a use case did not do what it was asked. How each becomes HTTP stands in `http::problems`.
 
+use anteroom_machines::OperationError;
 use anteroom_protocol::{ProviderId, sdpfrag::InvalidFragment, signaling::InvalidSignal};
 use anteroom_session::{Refusal, view::ViewRefusal};
 use anteroom_store::StoreError;
@@ -13,6 +14,8 @@ pub enum Noun {
     Credential,
     /// A view-only connection.
     View,
+    /// A machine, or what was kept of one.
+    Machine,
     /// An address of the API, or a file of the page.
     Address,
 }
@@ -26,6 +29,15 @@ pub enum Error {
     /// The caller's token opens nothing any more.
     #[error("the token opens nothing any more")]
     NoAccess,
+    /// This is for the administrator.
+    #[error("this is for the administrator")]
+    NotAdministrator,
+    /// The driver failed.
+    #[error(transparent)]
+    Driver(#[from] OperationError),
+    /// The driver did not answer.
+    #[error("the driver did not answer in time")]
+    DriverTimedOut,
     /// The session does not take this.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -21,7 +21,7 @@ pub enum SessionState {
     Succeeded,
     /// Ended by a failure; the reason says which.
     Failed,
-    /// Ended by the person.
+    /// Ended by the person, or by whoever runs the server.
     Cancelled,
     /// Ended by a deadline.
     TimedOut,
@@ -47,6 +47,8 @@ pub enum ReasonCode {
     Saved,
     /// The person cancelled.
     CancelledByPerson,
+    /// Whoever runs the server stopped the machine.
+    StoppedByAdministrator,
     /// No offer came in time.
     OfferTimeout,
     /// The machine was not made in time.

@@ -72,6 +72,8 @@ pub enum Input {
     },
     /// The person cancels.
     Cancel,
+    /// Whoever runs the server stops the machine.
+    Stop,
     /// The controller runs again after it was away; nobody could have met a deadline meanwhile.
     Resumed,
     /// Time went by.

@@ -193,11 +193,33 @@ impl Session {
     }
 }
 
+/// Whether an end calls for an explanation by what its machine wrote: everything but what was wanted.
+#[must_use]
+pub fn wants_explaining(code: ReasonCode) -> bool {
+    match code {
+        ReasonCode::Saved | ReasonCode::CancelledByPerson => false,
+        ReasonCode::StoppedByAdministrator
+        | ReasonCode::OfferTimeout
+        | ReasonCode::MachineTimeout
+        | ReasonCode::MachineFailed
+        | ReasonCode::MachineLost
+        | ReasonCode::AgentTimeout
+        | ReasonCode::DesktopFailed
+        | ReasonCode::AnswerTimeout
+        | ReasonCode::CliNotStarted
+        | ReasonCode::CliFailed
+        | ReasonCode::CredentialMissing
+        | ReasonCode::CredentialInvalid
+        | ReasonCode::SignInTimeout
+        | ReasonCode::NoCapacity => true,
+    }
+}
+
 /// The state that each reason ends in.
 fn terminal_state(code: ReasonCode) -> SessionState {
     match code {
         ReasonCode::Saved => SessionState::Succeeded,
-        ReasonCode::CancelledByPerson => SessionState::Cancelled,
+        ReasonCode::CancelledByPerson | ReasonCode::StoppedByAdministrator => SessionState::Cancelled,
         ReasonCode::OfferTimeout
         | ReasonCode::MachineTimeout
         | ReasonCode::AgentTimeout
@@ -258,6 +280,7 @@ impl Draft {
                 self.end(ReasonCode::CredentialInvalid, detail)
             }
             Input::Cancel => self.cancel(),
+            Input::Stop => self.stop(),
             Input::Resumed => {
                 self.session.resumed_at = Some(self.now);
                 Ok(())
@@ -481,6 +504,15 @@ impl Draft {
             return Err(Refusal::Saving);
         }
         self.end(ReasonCode::CancelledByPerson, String::from("You cancelled this sign-in."))
+    }
+
+    /// As late as a cancel: a credential that is being saved is not thrown away.
+    fn stop(&mut self) -> Result<(), Refusal> {
+        if self.only_while_saving().is_ok() {
+            return Err(Refusal::Saving);
+        }
+        let detail = "Whoever runs this server stopped the machine. Nothing was saved; ask them, or start again.";
+        self.end(ReasonCode::StoppedByAdministrator, detail.to_owned())
     }
 
     fn tick(&mut self) -> Result<(), Refusal> {

@@ -24,6 +24,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => Just(exit(1)),
         2 => Just(sealed()),
         1 => Just(Input::Cancel),
+        1 => Just(Input::Stop),
         1 => Just(Input::Resumed),
         1 => Just(Input::Tick),
     ]

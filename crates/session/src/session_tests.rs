@@ -353,6 +353,7 @@ fn a_credential_is_taken_only_after_the_cli_ended_well() {
 fn cancel_while_the_credential_is_saved_is_refused() {
     let mut story = Story::saving();
     assert_eq!(story.refuses(Input::Cancel), Refusal::Saving);
+    assert_eq!(story.refuses(Input::Stop), Refusal::Saving);
 }
 
 #[test]
@@ -362,6 +363,7 @@ fn one_end_nothing_changes_an_end() {
     let end = story.session.end().cloned();
     for input in [
         Input::Cancel,
+        Input::Stop,
         Input::MachineLost { detail: "gone".into() },
         Input::Tick,
         exit(1),
@@ -387,9 +389,10 @@ fn a_machine_is_destroyed_only_after_the_end() {
 fn every_failure_ends_once_with_its_own_reason() {
     let detail = || String::from("why");
     type Case = (fn() -> Story, Input, ReasonCode, SessionState);
-    let table: [Case; 9] = [
+    let table: [Case; 10] = [
         (Story::answered, exit(1), ReasonCode::CliFailed, SessionState::Failed),
         (Story::answered, Input::Cancel, ReasonCode::CancelledByPerson, SessionState::Cancelled),
+        (Story::answered, Input::Stop, ReasonCode::StoppedByAdministrator, SessionState::Cancelled),
         (Story::answered, Input::MachineLost { detail: detail() }, ReasonCode::MachineLost, SessionState::Failed),
         (
             Story::answered,

@@ -7,7 +7,7 @@ use anteroom_protocol::{
     session::{ConnectionState, ReasonCode, SessionEvent, SessionEventKind, SessionState, Step},
     signaling::{LoggedCandidate, Side},
 };
-use anteroom_session::{Session, machine::Wanted};
+use anteroom_session::{Session, machine::Wanted, wants_explaining};
 use anteroom_store::{Store as _, Stored};
 use anteroom_store_sqlite::SqliteStore;
 use anteroom_vault::Binding;
@@ -37,6 +37,7 @@ pub(crate) fn audit(scene: &Scene, owner: &UserId) {
     for Stored { session, .. } in &sessions {
         audit.session(session);
     }
+    audit.explanations();
     audit.credentials(owner, &sessions);
     audit.readers();
 }
@@ -64,6 +65,19 @@ impl Audit<'_> {
         }
         for row in rest {
             self.broken("nothing-leaks", format!("{} holds {}, seen {:?}", row.id, row.address, row.seen));
+        }
+    }
+
+    /// What is kept of machines is kept of such as failed.
+    fn explanations(&self) {
+        for failed in self.look(self.store.failed_machines()) {
+            self.scene.referee.count("logs kept");
+            let session = failed.session.as_ref().and_then(|id| self.look(self.store.session(id)));
+            let end = session.as_ref().and_then(|stored| stored.session.end()).map(|end| end.reason.code);
+            let of_machine = matches!(failed.reason.code, ReasonCode::MachineFailed | ReasonCode::MachineLost);
+            if !of_machine && end.is_some_and(|code| code != failed.reason.code || !wants_explaining(code)) {
+                self.broken("explained", format!("{} is kept for {:?}; {end:?}", failed.machine, failed.reason.code));
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anteroom_machines::{
-    Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError,
+    Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Usage,
     fake::{Call, FakeDriver, Fault},
 };
 use anteroom_protocol::MachineId;
@@ -97,6 +97,12 @@ impl Driver for Hands {
     }
 
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
-        self.inner.logs(id).await
+        self.before(Call::Logs, 20).await;
+        let log = self.inner.logs(id).await;
+        self.after(log).await
+    }
+
+    async fn usage(&self, id: &MachineId) -> Result<Option<Usage>, OperationError> {
+        self.inner.usage(id).await
     }
 }

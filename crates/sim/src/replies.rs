@@ -43,6 +43,8 @@ impl Scene {
             401 => call.door == Door::Guest,
             409 => kind != "not-now",
             410 => true,
+            // It is gone by now, or no row ever knew it.
+            404 => call.path.starts_with("/api/machines/"),
             422 => kind == "credential-refused",
             503 if kind == "no-capacity" => true,
             500.. => self.referee.store_failed_since(look),

@@ -118,7 +118,7 @@ fn set(seed: u64, database: Database) -> (Arc<Scene>, UserId) {
         expires_at: clock.now().plus_ms(1_000_000_000),
         once: false,
     };
-    database.wait(store.put_access(&foreign)).expect("a new database takes a token");
+    database.wait(store.put_access(&foreign, clock.now())).expect("a new database takes a token");
     let places = if dice.chance(8500) { 8 } else { 1 };
     let pooled = if dice.chance(5000) { 1 + u32::from(dice.chance(5000)) } else { 0 };
     let owner = owner.expose().to_owned();

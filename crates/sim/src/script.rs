@@ -61,6 +61,9 @@ enum Deed {
     Kill,
     Stop,
     MachineDies,
+    LookAtMachines,
+    StopMachine,
+    DestroyMachine,
     Litter,
 }
 
@@ -93,6 +96,9 @@ impl Script {
             (at_times(5), Deed::Kill),
             (at_times(3), Deed::Stop),
             (at_times(3), Deed::MachineDies),
+            (1, Deed::LookAtMachines),
+            (at_times(2), Deed::StopMachine),
+            (at_times(1), Deed::DestroyMachine),
             (1, Deed::Litter),
         ];
         Self {
@@ -135,6 +141,9 @@ impl Script {
             Deed::Kill => self.scene.server.kill(&self.scene, "a random moment"),
             Deed::Stop => self.scene.server.stop(&self.scene).await,
             Deed::MachineDies => self.machine_dies(),
+            Deed::LookAtMachines => self.errand(|call, _| call("/api/machines".to_owned())),
+            Deed::StopMachine => self.administer(|call, id| call(format!("/api/machines/{id}/stop")).post(&())),
+            Deed::DestroyMachine => self.administer(|call, id| call(format!("/api/machines/{id}")).delete()),
             Deed::Litter => self.litter(),
         }
     }
@@ -269,6 +278,22 @@ impl Script {
         let call = call(&get, &session);
         self.errands.spawn(async move {
             send_until_answered(&scene, "person", PAUSES, &call).await;
+        });
+    }
+
+    /// A call of the administrator's about one of the machines, sent until it is answered.
+    fn administer(&mut self, call: impl Fn(&dyn Fn(String) -> Call, &MachineId) -> Call) {
+        let there = self.scene.world.everything();
+        if there.is_empty() {
+            return;
+        }
+        let places: Vec<_> = (0..there.len()).collect();
+        let machine = &there[self.scene.dice.pick(&places)].id;
+        let scene = self.scene.clone();
+        let get = |path: String| Call::get(Door::Person, &scene.owner, path, CALL_DEADLINE);
+        let call = call(&get, machine);
+        self.errands.spawn(async move {
+            send_until_answered(&scene, "administrator", PAUSES, &call).await;
         });
     }
 

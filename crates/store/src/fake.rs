@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anteroom_protocol::{
     CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
-    session::SessionEvent,
+    session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
 };
@@ -18,7 +18,8 @@ use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
 
 use crate::{
-    AccessRow, CommitError, CredentialRow, Extras, Placement, Store, StoreError, Stored, StoredViews, TokenDigest,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, Placement, Store, StoreError, Stored, StoredViews,
+    TokenDigest,
 };
 use tables::Tables;
 
@@ -166,6 +167,26 @@ impl Store for FakeStore {
         self.write(|tables| tables.saw_machine(id, seen))
     }
 
+    async fn keep_log(&self, id: &MachineId, reason: &Reason, log: &str, now: UnixMillis) -> Result<(), StoreError> {
+        self.write(|tables| tables.keep_log(id, reason, log, now))
+    }
+
+    async fn failed_machines(&self) -> Result<Vec<FailedMachine>, StoreError> {
+        Ok(self.read(|tables| tables.failed.iter().rev().map(|(failed, _)| failed.clone()).collect()))
+    }
+
+    async fn kept_log(&self, id: &MachineId) -> Result<Option<(FailedMachine, String)>, StoreError> {
+        Ok(self.read(|tables| tables.failed.iter().find(|(failed, _)| failed.machine == *id).cloned()))
+    }
+
+    async fn forget_log(&self, id: &MachineId) -> Result<bool, StoreError> {
+        self.write(|tables| {
+            let before = tables.failed.len();
+            tables.failed.retain(|(failed, _)| failed.machine != *id);
+            Ok(tables.failed.len() < before)
+        })
+    }
+
     async fn machine_by_token(&self, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError> {
         Ok(self.read(|tables| tables.machine_by_token(token).cloned()))
     }
@@ -205,8 +226,13 @@ impl Store for FakeStore {
         self.write(|tables| Ok(tables.owner.get_or_insert_with(|| candidate.clone()).clone()))
     }
 
-    async fn put_access(&self, row: &AccessRow) -> Result<(), StoreError> {
+    async fn is_owner(&self, user: &UserId) -> Result<bool, StoreError> {
+        Ok(self.read(|tables| tables.owner.as_ref() == Some(user)))
+    }
+
+    async fn put_access(&self, row: &AccessRow, now: UnixMillis) -> Result<(), StoreError> {
         self.write(|tables| {
+            tables.access.retain(|_, row| row.expires_at > now);
             tables.access.insert(row.digest.clone(), row.clone());
             Ok(())
         })

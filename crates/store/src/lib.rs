@@ -7,7 +7,7 @@
 
 use anteroom_protocol::{
     CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
-    session::SessionEvent,
+    session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
 };
@@ -29,6 +29,11 @@ pub use pool::AddressPool;
 /// Versions kept of one credential: the newest, and the one that it replaced, so that an operator can go back. Older
 /// ones only hold secrets that nobody needs, and a credential that rotates would fill the disk.
 pub const KEPT_CREDENTIAL_VERSIONS: u32 = 2;
+
+/// Failed machines whose logs are kept; an operator who looks after a bad night finds all of it.
+pub const KEPT_LOGS: u32 = 50;
+/// The most that is kept of one machine's log: what a driver gives. All of them together stay below four megabytes.
+pub const KEPT_LOG_BYTES: usize = 64 * 1024;
 
 /// More machines than wait or are made at once anywhere.
 pub const MAX_STOCK: u32 = 256;
@@ -87,6 +92,25 @@ pub struct CredentialRow {
     pub connected_at: UnixMillis,
     /// The contents.
     pub sealed: SealedCredential,
+}
+
+/// A machine that ended badly, and whose log is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedMachine {
+    /// Its id.
+    pub machine: MachineId,
+    /// The session that it served; none when it had waited for one.
+    pub session: Option<SessionId>,
+    /// What was to be connected in it.
+    pub provider: Option<ProviderId>,
+    /// Which driver had made it.
+    pub driver: String,
+    /// When it was planned.
+    pub created_at: UnixMillis,
+    /// When its log was kept, just before it was destroyed.
+    pub failed_at: UnixMillis,
+    /// How it ended.
+    pub reason: Reason,
 }
 
 /// A person's browser or program.
@@ -245,6 +269,15 @@ pub trait Store: Send + Sync + 'static {
     /// Stores what was seen. With `gone` the address is free and the token dies; that may be said again, and nothing
     /// else after it.
     async fn saw_machine(&self, id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError>;
+    /// Keeps the log of a machine that is about to be destroyed; at most [`KEPT_LOG_BYTES`], secrets masked. One that is
+    /// kept already stays as it is. Of all that are kept, the oldest beyond [`KEPT_LOGS`] are forgotten.
+    async fn keep_log(&self, id: &MachineId, reason: &Reason, log: &str, now: UnixMillis) -> Result<(), StoreError>;
+    /// The failed machines whose logs are kept, the newest first.
+    async fn failed_machines(&self) -> Result<Vec<FailedMachine>, StoreError>;
+    /// One of them with its log.
+    async fn kept_log(&self, id: &MachineId) -> Result<Option<(FailedMachine, String)>, StoreError>;
+    /// Forgets a kept log; false when there was none.
+    async fn forget_log(&self, id: &MachineId) -> Result<bool, StoreError>;
     /// The machine with this token, unless it is wanted gone or gone.
     async fn machine_by_token(&self, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;
 
@@ -267,8 +300,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The owner of this installation; made by the caller's id at the first call.
     async fn owner(&self, candidate: &UserId, now: UnixMillis) -> Result<UserId, StoreError>;
-    /// Stores a link's, a cookie's or a token's digest; one that is stored already is replaced.
-    async fn put_access(&self, row: &AccessRow) -> Result<(), StoreError>;
+    /// Whether this is the owner.
+    async fn is_owner(&self, user: &UserId) -> Result<bool, StoreError>;
+    /// Stores a link's, a cookie's or a token's digest; one that is stored already is replaced. Forgets what has expired.
+    async fn put_access(&self, row: &AccessRow, now: UnixMillis) -> Result<(), StoreError>;
     /// Who this is, if it has not expired and is not for one use.
     async fn user_by_access(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
     /// Uses up a link: who this is, once. Forgets what has expired.

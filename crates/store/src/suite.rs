@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod credentials;
+pub mod failed;
 pub mod fixtures;
 pub mod machines;
 pub mod sessions;
@@ -77,6 +78,12 @@ macro_rules! conformance {
                 a_machine_that_is_gone_stays_gone,
                 an_unknown_machine_is_an_error,
             }
+            failed {
+                a_log_is_kept_with_what_is_known_of_its_machine,
+                a_log_is_kept_once_and_within_its_bound,
+                the_oldest_logs_are_forgotten_beyond_their_number,
+                a_log_that_is_forgotten_is_gone,
+            }
             credentials {
                 a_credential_is_stored_with_the_end_of_its_session,
                 a_credential_that_is_not_the_next_version_stores_nothing,
@@ -87,11 +94,13 @@ macro_rules! conformance {
             }
             access {
                 the_owner_is_made_once,
+                only_the_owner_is_the_owner,
                 a_link_works_once,
                 of_many_uses_of_a_link_one_works,
                 a_link_is_no_cookie_and_a_cookie_no_link,
                 what_has_expired_opens_nothing,
                 an_access_that_is_put_again_is_replaced,
+                what_has_expired_is_forgotten_by_the_next_that_is_put,
             }
         }
     };

@@ -160,6 +160,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All machines that there are, with what they use now, and those that failed lately. Takes half a second, in which
+         *     computing time is measured.
+         */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Destroys a machine; of one that is gone, forgets its log. 409 while its credential is being saved. */
+        delete: operations["destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a machine wrote, secrets masked: one that is there until now, one that failed until its end. */
+        get: operations["logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops a machine: its session ends with that reason. 409 while its credential is being saved. */
+        post: operations["stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me": {
         parameters: {
             query?: never;
@@ -588,6 +659,21 @@ export interface components {
          *     0 stands for "none yet" in `after=0`.
          */
         Epoch: number;
+        /** @description A machine that ended badly. It is gone, or about to be; its log is kept. */
+        FailedMachineView: {
+            /** @description When it was planned. */
+            createdAt: components["schemas"]["UnixMillis"];
+            /** @description Which driver had made it. */
+            driver: string;
+            /** @description When it failed. */
+            failedAt: components["schemas"]["UnixMillis"];
+            /** @description Its id. */
+            id: components["schemas"]["MachineId"];
+            provider?: components["schemas"]["ProviderId"] | null;
+            /** @description How. */
+            reason: components["schemas"]["Reason"];
+            session?: components["schemas"]["SessionId"] | null;
+        };
         /**
          * @description How a credential's file is read for the rules. Its bytes are kept as they are.
          * @enum {string}
@@ -657,6 +743,59 @@ export interface components {
             url: string;
         };
         MachineId: string;
+        /** @description What there is. */
+        MachineList: {
+            /** @description Those that failed, the newest first. */
+            failed: components["schemas"]["FailedMachineView"][];
+            /** @description Those that are not gone, in the order in which they were planned. */
+            machines: components["schemas"]["MachineView"][];
+            /**
+             * Format: int32
+             * @description How many there may be at once.
+             */
+            max: number;
+            /**
+             * Format: int64
+             * @description What each may use of memory, bytes.
+             */
+            memoryLimitBytes: number;
+            /** @description Whether there are more of them than are told of. */
+            more: boolean;
+        };
+        /** @description What a machine wrote. */
+        MachineLog: {
+            failed?: components["schemas"]["FailedMachineView"] | null;
+            /** @description The end of its console: the agent's log, with what X server, browser and CLI complained of. Secrets are masked. */
+            log: string;
+        };
+        /**
+         * @description Where a machine stands.
+         * @enum {string}
+         */
+        MachineState: "planned" | "creating" | "waiting" | "serving" | "ending";
+        /** @description A machine that is not gone. */
+        MachineView: {
+            /**
+             * Format: int32
+             * @description Computing time that it uses now, percent of one core.
+             */
+            cpuPercent?: number | null;
+            /** @description When it was planned. */
+            createdAt: components["schemas"]["UnixMillis"];
+            /** @description Which driver makes it. */
+            driver: string;
+            /** @description Its id. */
+            id: components["schemas"]["MachineId"];
+            /**
+             * Format: int64
+             * @description Memory that counts against its limit, bytes.
+             */
+            memoryBytes?: number | null;
+            provider?: components["schemas"]["ProviderId"] | null;
+            session?: components["schemas"]["SessionId"] | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["MachineState"];
+        };
         /** @description Who is signed in to this page. */
         Me: {
             user: components["schemas"]["User"];
@@ -741,7 +880,7 @@ export interface components {
          * @description Why a session ended. The code is stable; the page has a sentence and a remedy for each.
          * @enum {string}
          */
-        ReasonCode: "saved" | "cancelled-by-person" | "offer-timeout" | "machine-timeout" | "machine-failed" | "machine-lost" | "agent-timeout" | "desktop-failed" | "answer-timeout" | "cli-not-started" | "cli-failed" | "credential-missing" | "credential-invalid" | "sign-in-timeout" | "no-capacity";
+        ReasonCode: "saved" | "cancelled-by-person" | "stopped-by-administrator" | "offer-timeout" | "machine-timeout" | "machine-failed" | "machine-lost" | "agent-timeout" | "desktop-failed" | "answer-timeout" | "cli-not-started" | "cli-failed" | "credential-missing" | "credential-invalid" | "sign-in-timeout" | "no-capacity";
         /**
          * @description Which relay there is.
          * @enum {string}
@@ -1288,6 +1427,124 @@ export interface operations {
         };
         responses: {
             /** @description Stored. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineList"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being destroyed, or its log is forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineLog"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being stopped. */
             204: {
                 headers: {
                     [name: string]: unknown;

@@ -28,6 +28,11 @@ type Json<P extends keyof paths> = paths[P] extends {
   ? Body
   : never;
 
+export type MachineList = Json<"/api/machines">;
+export type MachineView = MachineList["machines"][number];
+export type MachineState = MachineView["state"];
+export type FailedMachine = MachineList["failed"][number];
+export type MachineLog = Json<"/api/machines/{id}/logs">;
 export type Me = Json<"/api/me">;
 export type Provider = Json<"/api/providers">["providers"][number];
 export type Credential = NonNullable<Provider["credential"]>;

@@ -9,6 +9,12 @@ it("a session has a fragment for typing and one for seeing, and the connection h
   expect(parse("#/connection")).toEqual({ at: "connection" });
 });
 
+it("the machines have a fragment, and each one of them", () => {
+  const machine = "mac_0123456789abcdefghjkmnpqrs";
+  expect(parse("#/machines")).toEqual({ at: "machines" });
+  expect(parse(`#/machines/${machine}`)).toEqual({ at: "machine", id: machine });
+});
+
 it("anything else is the dashboard", () => {
   for (const hash of [
     "",
@@ -16,6 +22,8 @@ it("anything else is the dashboard", () => {
     "#/session/",
     "#/session/ses_x",
     "#/connection/x",
+    "#/machines/x",
+    `#/machines/${id}`,
     `#/session/${id}/../x`,
     `#/session/${id}/views`,
     `#/session/${id.toUpperCase()}`,

@@ -1,5 +1,5 @@
-//! Where the person is, in the address's fragment: `#/`, `#/connection`, `#/session/{id}`, and `#/session/{id}/view` for
-//! its desktop without input. A reload comes back to the same place, and the server never sees a session's id in a path of
+//! Where the person is, in the address's fragment: `#/`, `#/connection`, `#/machines`, `#/machines/{id}`, `#/session/{id}`,
+//! and `#/session/{id}/view` for its desktop without input. A reload comes back to the same place, and the server never sees a session's id in a path of
 //! the page.
 
 import { Store } from "./store";
@@ -7,14 +7,20 @@ import { Store } from "./store";
 export type Route =
   | { at: "dashboard" }
   | { at: "connection" }
+  | { at: "machines" }
+  | { at: "machine"; id: string }
   | { at: "starting" }
   | { at: "session"; id: string; viewOnly: boolean };
 
+const MACHINE = /^#\/machines\/(mac_[0-9a-hjkmnp-tv-z]{26})$/;
 const SESSION = /^#\/session\/(ses_[0-9a-hjkmnp-tv-z]{26})(\/view)?$/;
 
 /** Reads a fragment. Whatever is not understood is the dashboard. */
 export function parse(hash: string): Route {
   if (hash === "#/connection") return { at: "connection" };
+  if (hash === "#/machines") return { at: "machines" };
+  const [, machine] = MACHINE.exec(hash) ?? [];
+  if (machine) return { at: "machine", id: machine };
   const [, id, view] = SESSION.exec(hash) ?? [];
   return id ? { at: "session", id, viewOnly: view !== undefined } : { at: "dashboard" };
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ago } from "./time";
+import { ago, lasted } from "./time";
 
 it("times past are told in the largest unit that fits", () => {
   const table = [
@@ -17,4 +17,9 @@ it("times past are told in the largest unit that fits", () => {
 
 it("a server's clock that is ahead makes no future", () => {
   expect(ago(2000, 1000)).toBe("just now");
+});
+
+it("how long something is there is told in the largest unit of which there are two", () => {
+  const told = [-5, 0, 119_999, 120_000, 7_199_999, 7_200_000, 172_799_999, 172_800_000].map(lasted);
+  expect(told).toEqual(["0 s", "0 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 d"]);
 });

@@ -17,6 +17,15 @@ export function ago(at: number, now: number): string {
   return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(-Math.floor(ms / unit[1]), unit[0]);
 }
 
+/** `12 s`, `5 min`, `3 h`, `2 d`: how long something is there. */
+export function lasted(ms: number): string {
+  const seconds = Math.floor(Math.max(0, ms) / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
 /** The whole date and time, in the person's own manner. */
 export function exactly(at: number): string {
   return new Date(at).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });

@@ -18,6 +18,10 @@ export const REASONS: Record<ReasonCode, Explained> = {
     title: "You cancelled the sign-in",
     remedy: "Nothing was saved, and the machine is being destroyed. Start again whenever you like.",
   },
+  "stopped-by-administrator": {
+    title: "The machine was stopped",
+    remedy: "Whoever runs this server has stopped it. Nothing was saved. Ask them, or start again.",
+  },
   "offer-timeout": {
     title: "The page did not open its connection in time",
     remedy: "Keep this page open and in front, and try again.",

@@ -4,7 +4,12 @@ import { useStore } from "../app/store";
 import { nextTheme, type Theme, theme } from "../app/theme";
 import { DarkIcon, LightIcon, Mark, SystemIcon } from "./icons";
 
-export function Header({ name, at }: { name?: string | undefined; at: "dashboard" | "connection" }) {
+interface HeaderProps {
+  name?: string | undefined;
+  at: "dashboard" | "connection" | "machines";
+}
+
+export function Header({ name, at }: HeaderProps) {
   return (
     <header className="header">
       <a className="brand" href="#/" aria-label="Anteroom: connections">
@@ -12,6 +17,9 @@ export function Header({ name, at }: { name?: string | undefined; at: "dashboard
         Anteroom
       </a>
       <nav className="header-end" aria-label="Pages">
+        <a className="header-link" href="#/machines" aria-current={at === "machines" ? "page" : undefined}>
+          Machines
+        </a>
         <a
           className="header-link"
           href="#/connection"

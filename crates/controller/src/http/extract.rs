@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anteroom_protocol::{CredentialId, SessionId, ViewId, signaling::Side};
+use anteroom_protocol::{CredentialId, MachineId, SessionId, ViewId, signaling::Side};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -153,6 +153,18 @@ impl<S: Send + Sync> FromRequestParts<S> for OfCredential {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
         let id = Path::<CredentialId>::from_request_parts(parts, state).await;
         id.map(|Path(id)| Self(id)).map_err(|_| missing(Noun::Credential))
+    }
+}
+
+/// The machine in the path.
+pub(crate) struct OfMachine(pub(crate) MachineId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfMachine {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+        let id = Path::<MachineId>::from_request_parts(parts, state).await;
+        id.map(|Path(id)| Self(id)).map_err(|_| missing(Noun::Machine))
     }
 }
 

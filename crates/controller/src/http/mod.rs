@@ -12,6 +12,7 @@ mod headers;
 mod health;
 mod listener;
 mod log;
+mod machines;
 mod negotiate;
 pub mod openapi;
 mod page;
@@ -48,7 +49,7 @@ const MAX_CREDENTIAL_BODY_BYTES: usize = limits::MAX_CREDENTIAL_BYTES / 3 * 4 + 
 pub struct Edge {
     /// The use cases.
     pub controller: Arc<Controller>,
-    /// Asked by `/readyz` only.
+    /// Asked by `/readyz` and for the administrator only.
     pub driver: Arc<dyn Driver>,
     /// The page's files.
     pub page: Arc<dyn Page>,
@@ -121,6 +122,10 @@ fn person_calls() -> OpenApiRouter<Edge> {
         .routes(routes!(negotiate::post_browser_candidates))
         .routes(routes!(negotiate::get_candidates))
         .routes(routes!(negotiate::post_connection))
+        .routes(routes!(machines::list))
+        .routes(routes!(machines::logs))
+        .routes(routes!(machines::stop))
+        .routes(routes!(machines::destroy))
         .routes(routes!(whep::open))
         .routes(routes!(whep::trickle, whep::close))
 }

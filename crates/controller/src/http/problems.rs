@@ -86,6 +86,7 @@ impl From<Error> for Failure {
         match error {
             Error::NotFound(noun) => not_found(noun),
             Error::NoAccess => no_access(),
+            Error::NotAdministrator => not_administrator(),
             Error::Refused(refusal) => refused(refusal),
             Error::View(refusal) => view_refused(refusal),
             Error::Fragment(problem) => fragment(&problem),
@@ -117,6 +118,7 @@ impl From<Error> for Failure {
                 "The credential is not kept",
                 format!("{problem}. The stored one, if any, stays."),
             ),
+            Error::Driver(_) | Error::DriverTimedOut => driver_failed(&error),
             Error::Busy(_) | Error::Store(_) => unavailable(&error),
         }
     }
@@ -133,11 +135,33 @@ fn unavailable(error: &Error) -> Failure {
     )
 }
 
+fn driver_failed(error: &Error) -> Failure {
+    tracing::error!(error = error as &dyn std::error::Error, "the driver does not say what a machine wrote");
+    Failure::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "driver-failed",
+        "The driver does not answer",
+        "The host did not give the machine's log. Try again; the server's log says more.",
+    )
+}
+
+fn not_administrator() -> Failure {
+    Failure::new(
+        StatusCode::FORBIDDEN,
+        "administrator-only",
+        "For the administrator",
+        "Machines of all people are shown to the administrator of this server only.",
+    )
+}
+
 fn not_found(noun: Noun) -> Failure {
     let detail = match noun {
         Noun::Session => "There is no such session of yours.",
         Noun::Credential => "There is no such credential of yours.",
         Noun::View => "There is no such view of this session.",
+        Noun::Machine => {
+            "There is no such machine, and no log of it: logs are kept of the last machines that failed, and of no other."
+        }
         Noun::Address => "There is nothing at this address; /api/openapi.json lists what there is.",
     };
     Failure::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)

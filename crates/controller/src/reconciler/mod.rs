@@ -5,6 +5,7 @@
 //! commits that want something of a machine, by the machine's own end, and by a sweep. What the driver has and no row
 //! knows is reclaimed (invariant nothing-leaks).
 
+mod keep;
 mod owner;
 mod stock;
 

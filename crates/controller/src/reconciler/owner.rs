@@ -11,7 +11,7 @@ use anteroom_protocol::{
     MachineId,
     guest::Boot,
     limits,
-    session::{ReasonCode, SessionState},
+    session::{Reason, ReasonCode},
 };
 use anteroom_session::{
     Input, Refusal,
@@ -19,6 +19,7 @@ use anteroom_session::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
+use super::keep::{keep_log, keep_log_of_session};
 use crate::{Caller, Controller, Error, Token, wake::Waiter};
 
 /// Beyond every deadline of a session, which ends the wait earlier and says so to the person.
@@ -33,8 +34,6 @@ const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 /// How often a machine is looked at, though nothing was heard of it.
 const LOOK_AGAIN: Duration = Duration::from_secs(20);
-/// How much of a failed machine's console goes to the log.
-const LOGGED_CONSOLE_BYTES: usize = 8 * 1024;
 
 pub(super) struct Owner {
     pub(super) controller: Arc<Controller>,
@@ -232,8 +231,8 @@ impl Owner {
     }
 
     async fn destroy(&self, row: &MachineRow) -> Result<Step, StepError> {
+        keep_log_of_session(&self.controller, &*self.driver, row).await;
         let _slot = self.slots.acquire().await;
-        self.log_console(row).await;
         self.destroyed().await?;
         self.tell(row, Input::MachineDestroyed).await?;
         self.controller.store.saw_machine(&row.id, Seen::Gone, self.controller.now()).await?;
@@ -244,26 +243,6 @@ impl Owner {
     async fn destroyed(&self) -> Result<(), StepError> {
         let destroyed = tokio::time::timeout(DESTROY_TIMEOUT, self.driver.destroy(&self.machine)).await;
         Ok(destroyed.map_err(|_| StepError::TimedOut("destroying the machine"))??)
-    }
-
-    /// Why a sign-in failed stands on the machine's console, which goes with the machine.
-    async fn log_console(&self, row: &MachineRow) {
-        let Some(session) = &row.session else { return };
-        let Ok(stored) = self.controller.load(&Caller::Controller, session).await else { return };
-        match stored.session.state() {
-            SessionState::Failed | SessionState::TimedOut => {}
-            SessionState::WaitingForOffer
-            | SessionState::Starting
-            | SessionState::SigningIn
-            | SessionState::Saving
-            | SessionState::Succeeded
-            | SessionState::Cancelled => return,
-        }
-        let Ok(Ok(console)) = tokio::time::timeout(INSPECT_TIMEOUT, self.driver.logs(&row.id)).await else { return };
-        let tail = end_of(&console, LOGGED_CONSOLE_BYTES);
-        if !tail.is_empty() {
-            tracing::warn!(machine = %row.id, %session, console = tail, "the console of a failed sign-in's machine");
-        }
     }
 
     /// Tells the session, which the machine may have had since the row was read. One that has ended meanwhile has heard
@@ -281,10 +260,16 @@ impl Owner {
     /// What happens to a pooled machine nobody waits for: one that failed is destroyed. When it was bound just now, the
     /// step is taken again, and its session is told.
     async fn heed_pooled(&self, row: &MachineRow, input: &Input) -> Result<(), StepError> {
-        if let Input::MachineNotCreated { .. } | Input::MachineLost { .. } = input {
-            self.controller.pool.failed();
-            self.controller.store.retire_pooled(&row.id).await?;
-        }
+        let (code, detail) = if let Input::MachineNotCreated { code, detail } = input {
+            (*code, detail.clone())
+        } else if let Input::MachineLost { detail } = input {
+            (ReasonCode::MachineLost, detail.clone())
+        } else {
+            return Ok(());
+        };
+        self.controller.pool.failed();
+        keep_log(&self.controller, &*self.driver, &row.id, &Reason { code, detail }).await;
+        self.controller.store.retire_pooled(&row.id).await?;
         Ok(())
     }
 }
@@ -315,8 +300,4 @@ fn without_machine(error: &CreateError) -> String {
 fn cut(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(limits::MAX_DETAIL_BYTES));
     text
-}
-
-fn end_of(text: &str, most: usize) -> &str {
-    &text[text.ceil_char_boundary(text.len().saturating_sub(most))..]
 }

@@ -4,14 +4,17 @@
 use std::collections::BTreeSet;
 
 use anteroom_machines::Driver;
-use anteroom_protocol::MachineId;
+use anteroom_protocol::{
+    MachineId,
+    session::{Reason, ReasonCode},
+};
 use anteroom_session::{
     machine::{MachineRow, Seen},
     pool::{Goal, Move, moves},
 };
 use anteroom_store::CommitError;
 
-use super::Reconciler;
+use super::{Reconciler, keep::keep_log};
 use crate::{Controller, Error, pool::AGENT_MS};
 
 /// Destroys the machines that wait, for a controller that stops. One that fails is left to the next start.
@@ -73,6 +76,9 @@ impl Reconciler {
                 Move::Retire(machine) => {
                     if self.controller.store.retire_pooled(&machine).await? {
                         tracing::info!(%machine, "the pooled machine is not wanted any more");
+                        if silent.contains(&machine) {
+                            keep_log(&self.controller, &*self.driver, &machine, &silence()).await;
+                        }
                         self.controller.machines_wanted.of(&machine);
                     }
                 }
@@ -123,4 +129,9 @@ impl Reconciler {
             }
         }
     }
+}
+
+fn silence() -> Reason {
+    let detail = format!("It runs, but its agent did not ask for a session within {} s.", AGENT_MS / 1000);
+    Reason { code: ReasonCode::AgentTimeout, detail }
 }

@@ -13,23 +13,28 @@ use crate::{
 
 /// One that nobody has opened.
 const VIEW: &str = "vie_00000000000000000000000000";
+/// Calls about machines of all people.
+const MACHINES: &str = "/api/machines";
 const ORIGIN: &str = "http://127.0.0.1:4000";
 
-/// Every call of the description: method, path with a session put in, and which listener has it.
-fn calls(session: &str) -> Vec<(Method, String, String)> {
+/// Every call of the description: method, path with a session or a machine put in, and which listener has it.
+fn calls(session: &str, machine: &str) -> Vec<(Method, String, String)> {
     let all: Value = serde_json::from_str(&anteroom_controller::http::openapi::text()).unwrap();
     let mut calls = Vec::new();
     for (path, methods) in all["paths"].as_object().unwrap() {
         for (method, call) in methods.as_object().unwrap() {
             for tag in call["tags"].as_array().unwrap() {
-                let path = path.replace("{side}", "vm").replace("{id}", session).replace("{view}", VIEW);
+                let id = if path.starts_with(MACHINES) { machine } else { session };
+                let path = path.replace("{side}", "vm").replace("{id}", id).replace("{view}", VIEW);
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 calls.push((method, path, tag.as_str().unwrap().to_owned()));
             }
         }
     }
     // What ends the session comes last, because a machine's token dies with it.
-    calls.sort_by_key(|(method, path, _)| *method == Method::DELETE && path.contains("/session/"));
+    calls.sort_by_key(|(method, path, _)| {
+        (*method == Method::DELETE && path.contains("/session/")) || (!method.is_safe() && path.starts_with(MACHINES))
+    });
     calls
 }
 
@@ -56,9 +61,10 @@ async fn every_call_opens_to_its_own_caller_only() {
     let (lab, running, owner, machine, session) = stage().await;
     let stranger = lab.stranger().await;
     let wrong = Who::Bearer("A".repeat(43));
-    let seen: BTreeSet<_> = calls(&session).into_iter().map(|(_, _, listener)| listener).collect();
+    let id = running.view(&owner, &session).await["machine"].as_str().unwrap().to_owned();
+    let seen: BTreeSet<_> = calls(&session, &id).into_iter().map(|(_, _, listener)| listener).collect();
     assert_eq!(seen, BTreeSet::from(["guest".to_owned(), "person".to_owned()]));
-    for (method, path, listener) in calls(&session) {
+    for (method, path, listener) in calls(&session, &id) {
         // The event stream of a live session does not end by itself, so that it is opened elsewhere.
         let streams = path.ends_with("/events");
         for (who, name) in [(&Who::Nobody, "nobody"), (&wrong, "a wrong token")] {
@@ -73,6 +79,10 @@ async fn every_call_opens_to_its_own_caller_only() {
         if listener == "person" && path.contains(&session) {
             let status = call(&running, &listener, &stranger, &method, &path).await;
             assert!(status == 404 || status == 400, "somebody else's: {method} {path}: {status}");
+        }
+        if path.starts_with(MACHINES) {
+            let status = call(&running, &listener, &stranger, &method, &path).await;
+            assert_eq!(status, 403, "not the administrator: {method} {path}");
         }
     }
 }

@@ -6,10 +6,10 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError};
+use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Usage};
 use anteroom_protocol::{
     CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
-    session::SessionEvent,
+    session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
 };
@@ -19,8 +19,8 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, Placement, Store, StoreError, Stored, StoredViews, TokenDigest,
-    fake::FakeStore,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, Placement, Store, StoreError, Stored, StoredViews,
+    TokenDigest, fake::FakeStore,
 };
 use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
@@ -107,6 +107,10 @@ store_through_the_fuse! {
     fn retire_pooled(id: &MachineId) -> Result<bool, StoreError>;
     fn begin_creating(id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;
     fn saw_machine(id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError>;
+    fn keep_log(id: &MachineId, reason: &Reason, log: &str, now: UnixMillis) -> Result<(), StoreError>;
+    fn failed_machines() -> Result<Vec<FailedMachine>, StoreError>;
+    fn kept_log(id: &MachineId) -> Result<Option<(FailedMachine, String)>, StoreError>;
+    fn forget_log(id: &MachineId) -> Result<bool, StoreError>;
     fn machine_by_token(token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;
     fn credentials_of(owner: &UserId) -> Result<Vec<CredentialRow>, StoreError>;
     fn credential_for(owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError>;
@@ -114,7 +118,8 @@ store_through_the_fuse! {
     fn rewrap(id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError>;
     fn remove_credential(owner: &UserId, id: &CredentialId) -> Result<bool, StoreError>;
     fn owner(candidate: &UserId, now: UnixMillis) -> Result<UserId, StoreError>;
-    fn put_access(row: &AccessRow) -> Result<(), StoreError>;
+    fn is_owner(user: &UserId) -> Result<bool, StoreError>;
+    fn put_access(row: &AccessRow, now: UnixMillis) -> Result<(), StoreError>;
     fn user_by_access(digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
     fn use_link(digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
 }
@@ -156,5 +161,9 @@ impl<D: Driver> Driver for FaultyDriver<D> {
 
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
         self.fuse.around(self.inner.logs(id)).await
+    }
+
+    async fn usage(&self, id: &MachineId) -> Result<Option<Usage>, OperationError> {
+        self.inner.usage(id).await
     }
 }

@@ -202,8 +202,9 @@ impl Lab {
     pub(crate) async fn stranger(&self) -> Who {
         let token = Token::new(&*self.entropy);
         let user = UserId::from_random([9; 16]);
-        let expires_at = self.clock.now().plus_ms(1_000_000_000);
-        self.store.put_access(&AccessRow { digest: token.digest(), user, expires_at, once: false }).await.unwrap();
+        let (now, digest) = (self.clock.now(), token.digest());
+        let expires_at = now.plus_ms(1_000_000_000);
+        self.store.put_access(&AccessRow { digest, user, expires_at, once: false }, now).await.unwrap();
         Who::Bearer(token.expose().to_owned())
     }
 

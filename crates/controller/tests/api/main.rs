@@ -2,6 +2,7 @@
 //! and a scripted guest. Time is tokio's paused clock, so that a wait of 25 s takes none.
 
 mod access;
+mod administration;
 mod bad_input;
 mod capture;
 mod crash;

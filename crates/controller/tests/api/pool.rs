@@ -24,7 +24,7 @@ fn lab(size: u32) -> Lab {
 }
 
 /// A pooled machine's agent, which waits to be told what it is for.
-fn waits(running: &Arc<Running>, spec: &MachineSpec) -> JoinHandle<Reply> {
+pub(crate) fn waits(running: &Arc<Running>, spec: &MachineSpec) -> JoinHandle<Reply> {
     let (running, who) = (running.clone(), bearer(spec));
     tokio::spawn(async move {
         loop {

@@ -29,17 +29,36 @@ async fn owner_in(
     sqlx::query_scalar("SELECT user FROM users WHERE role = 'owner'").fetch_one(connection).await
 }
 
-pub(crate) async fn put(database: &Database, row: &AccessRow) -> Result<(), StoreError> {
+pub(crate) async fn is_owner(database: &Database, user: &UserId) -> Result<bool, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM users WHERE user = ? AND role = 'owner'")
+        .bind(user.as_str())
+        .fetch_optional(&mut *database.reader().await?)
+        .await
+        .during("find out who the owner is")?;
+    Ok(found.is_some())
+}
+
+pub(crate) async fn put(database: &Database, row: &AccessRow, now: UnixMillis) -> Result<(), StoreError> {
     let action = || format!("store an access of {}", row.user);
     let mut turn = database.turn(action).await?;
-    let done = sqlx::query("INSERT OR REPLACE INTO access (digest, user, expires_at, once) VALUES (?, ?, ?, ?)")
+    let done = put_in(&mut turn, row, now).await.during(action());
+    turn.end(done, action).await
+}
+
+async fn put_in(connection: &mut SqliteConnection, row: &AccessRow, now: UnixMillis) -> Result<(), sqlx::Error> {
+    forget_expired(connection, now).await?;
+    sqlx::query("INSERT OR REPLACE INTO access (digest, user, expires_at, once) VALUES (?, ?, ?, ?)")
         .bind(&row.digest.0)
         .bind(row.user.as_str())
         .bind(row.expires_at.0)
         .bind(row.once)
-        .execute(&mut *turn)
-        .await;
-    turn.end(done.map(drop).during(action()), action).await
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+async fn forget_expired(connection: &mut SqliteConnection, now: UnixMillis) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM access WHERE expires_at <= ?").bind(now.0).execute(connection).await.map(drop)
 }
 
 pub(crate) async fn user(
@@ -75,7 +94,7 @@ async fn use_link_in(
     digest: &TokenDigest,
     now: UnixMillis,
 ) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query("DELETE FROM access WHERE expires_at <= ?").bind(now.0).execute(&mut *connection).await?;
+    forget_expired(connection, now).await?;
     sqlx::query_scalar("DELETE FROM access WHERE digest = ? AND once = 1 RETURNING user")
         .bind(&digest.0)
         .fetch_optional(connection)

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use anteroom_protocol::{
     CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
-    session::SessionEvent,
+    session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
 };
@@ -22,7 +22,8 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, Placement, Store, StoreError, Stored, StoredViews, TokenDigest,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, Placement, Store, StoreError, Stored, StoredViews,
+    TokenDigest,
 };
 use anteroom_vault::SealedCredential;
 use async_trait::async_trait;
@@ -30,6 +31,7 @@ use async_trait::async_trait;
 mod access;
 mod credentials;
 mod database;
+mod failed;
 mod machines;
 mod sessions;
 mod signaling;
@@ -165,6 +167,22 @@ impl Store for SqliteStore {
         machines::saw(&self.database, id, seen, now).await
     }
 
+    async fn keep_log(&self, id: &MachineId, reason: &Reason, log: &str, now: UnixMillis) -> Result<(), StoreError> {
+        failed::keep(&self.database, id, reason, log, now).await
+    }
+
+    async fn failed_machines(&self) -> Result<Vec<FailedMachine>, StoreError> {
+        failed::all(&self.database).await
+    }
+
+    async fn kept_log(&self, id: &MachineId) -> Result<Option<(FailedMachine, String)>, StoreError> {
+        failed::log(&self.database, id).await
+    }
+
+    async fn forget_log(&self, id: &MachineId) -> Result<bool, StoreError> {
+        failed::forget(&self.database, id).await
+    }
+
     async fn machine_by_token(&self, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError> {
         machines::by_token(&self.database, token).await
     }
@@ -193,8 +211,12 @@ impl Store for SqliteStore {
         access::owner(&self.database, candidate, now).await
     }
 
-    async fn put_access(&self, row: &AccessRow) -> Result<(), StoreError> {
-        access::put(&self.database, row).await
+    async fn is_owner(&self, user: &UserId) -> Result<bool, StoreError> {
+        access::is_owner(&self.database, user).await
+    }
+
+    async fn put_access(&self, row: &AccessRow, now: UnixMillis) -> Result<(), StoreError> {
+        access::put(&self.database, row, now).await
     }
 
     async fn user_by_access(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError> {

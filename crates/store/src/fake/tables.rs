@@ -7,7 +7,7 @@ use std::{
 
 use anteroom_protocol::{
     Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
-    session::SessionEvent,
+    session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
 };
 use anteroom_session::{
@@ -17,8 +17,8 @@ use anteroom_session::{
 
 use super::views::ViewTables;
 use crate::{
-    AccessRow, AddressPool, CommitError, CredentialRow, Extras, KEPT_CREDENTIAL_VERSIONS, MAX_STOCK, Placement,
-    StoreError, Stored, TokenDigest, decided_at,
+    AccessRow, AddressPool, CommitError, CredentialRow, Extras, FailedMachine, KEPT_CREDENTIAL_VERSIONS,
+    KEPT_LOG_BYTES, KEPT_LOGS, MAX_STOCK, Placement, StoreError, Stored, TokenDigest, decided_at,
 };
 
 /// Everything, in the order in which it came.
@@ -30,6 +30,8 @@ pub(super) struct Tables {
     pub(super) candidates: HashMap<(SessionId, Epoch, Side), Vec<LoggedCandidate>>,
     pub(super) events: HashMap<SessionId, Vec<SessionEvent>>,
     machines: Vec<MachineRecord>,
+    /// With their logs.
+    pub(super) failed: Vec<(FailedMachine, String)>,
     pub(super) credentials: Vec<CredentialRow>,
     pub(super) owner: Option<UserId>,
     pub(super) access: HashMap<TokenDigest, AccessRow>,
@@ -312,6 +314,36 @@ impl Tables {
         } else {
             self.present(id)?.row.seen = seen;
         }
+        Ok(())
+    }
+
+    pub(super) fn keep_log(
+        &mut self,
+        id: &MachineId,
+        reason: &Reason,
+        log: &str,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let row = &self.machine(id).ok_or_else(|| refused(id, "there is no such machine"))?.row;
+        if log.len() > KEPT_LOG_BYTES {
+            return Err(refused(id, "a kept log is bounded"));
+        }
+        if self.failed.iter().any(|(failed, _)| failed.machine == *id) {
+            return Ok(());
+        }
+        let session = row.session.as_ref().and_then(|session| self.session(session));
+        let failed = FailedMachine {
+            machine: id.clone(),
+            session: row.session.clone(),
+            provider: session.map(|record| record.stored.session.provider.clone()),
+            driver: row.driver.clone(),
+            created_at: row.created_at,
+            failed_at: now,
+            reason: reason.clone(),
+        };
+        self.failed.push((failed, log.to_owned()));
+        let too_many = self.failed.len().saturating_sub(KEPT_LOGS as usize);
+        self.failed.drain(..too_many);
         Ok(())
     }
 

@@ -54,7 +54,7 @@ async fn fill(store: &Tested) {
     let saving = start_saving(store, 3, &user(1)).await;
     save(store, &saving, &credential(1, 1)).await.unwrap();
     let expires_at = NOW.plus_ms(1000);
-    store.put_access(&AccessRow { digest: digest("a"), user: user(1), expires_at, once: false }).await.unwrap();
+    store.put_access(&AccessRow { digest: digest("a"), user: user(1), expires_at, once: false }, NOW).await.unwrap();
     store.owner(&user(1), NOW).await.unwrap();
 }
 

@@ -148,7 +148,14 @@ async fn run(store: &dyn Store, operation: &Operation) -> String {
         Operation::Owner { candidate } => told(store.owner(&user(candidate), NOW).await),
         Operation::PutAccess { value, owner, expires_in_ms, once } => {
             let expires_at = UnixMillis(expires_in_ms);
-            told(store.put_access(&AccessRow { digest: digest(value), user: user(owner), expires_at, once }).await)
+            told(
+                store
+                    .put_access(
+                        &AccessRow { digest: digest(value), user: user(owner), expires_at, once },
+                        UnixMillis(0),
+                    )
+                    .await,
+            )
         }
         Operation::UseLink { value, at } => {
             told(store.user_by_access(&digest(value), UnixMillis(at)).await)
