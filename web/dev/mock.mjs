@@ -51,6 +51,11 @@ export class Mock {
    * @type {{ machines: any[], failed: any[], logs: Record<string, string> }}
    */
   machines = { machines: [], failed: [], logs: {} };
+  /**
+   * A new session waits for a place behind so many, while it is set.
+   * @type {number | undefined}
+   */
+  ahead = undefined;
   /** Called with each new session. */
   onSession = () => {};
   /** Where it listens, once it does. */
@@ -201,8 +206,10 @@ export class Mock {
       session = new Session(body.provider);
       this.#keys.set(key, session);
       this.sessions.set(session.id, session);
+      session.waits = this.ahead !== undefined;
       session.offer(body.webrtcOffer.offer, body.webrtcOffer.candidates);
       if (body.relayTicket) this.tickets.push(body.relayTicket);
+      if (this.ahead !== undefined) session.queue(this.ahead);
       this.onSession(session);
     }
     return { status: 201, body: { sessionId: session.id, epoch: 1, state: session.view.state } };
@@ -248,10 +255,15 @@ async function hello({ response }, isHeldBack) {
 async function stream(session, { headers, response, signal }) {
   response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
   let last = Number(headers["last-event-id"] ?? 0);
+  let told;
   while (!signal.aborted) {
     for (const event of session.events.slice(last))
       response.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
     last = session.events.length;
+    const { ahead } = session.view;
+    if (ahead !== told && ahead !== undefined)
+      response.write(`event: place\ndata: ${JSON.stringify({ ahead })}\n\n`);
+    told = ahead;
     await session.change(15_000, signal);
   }
 }

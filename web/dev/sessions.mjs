@@ -28,6 +28,8 @@ export class Session {
     /** View-only connections by id, and their log as the machine reads it. */
     this.views = new Map();
     this.viewLog = [];
+    /** There is no place for its machine. */
+    this.waits = false;
     /** The machine asks for views: it has something to show. */
     this.shows = false;
     this.view = {
@@ -63,7 +65,8 @@ export class Session {
     this.#append(epoch, "browser", candidates);
     if (epoch === 1) {
       this.step("offer-stored");
-      this.state("starting");
+      if (this.waits) this.state("queued");
+      else this.state("starting");
     }
     return epoch;
   }
@@ -97,8 +100,15 @@ export class Session {
   state(state, reason) {
     if (this.ended) return;
     const ended = ENDS.has(state) ? { endedAt: Date.now(), reason } : {};
-    this.view = { ...this.view, state, ...ended };
+    const { ahead: _, ...view } = this.view;
+    this.view = { ...view, state, ...ended };
     this.#emit({ kind: "state", state, ...(reason ? { reason } : {}) });
+  }
+
+  /** It waits for a place, with so many before it. */
+  queue(ahead) {
+    this.view = { ...this.view, ahead };
+    this.#wake();
   }
 
   /** A stage of the present epoch takes too long. */

@@ -127,3 +127,31 @@ describe("a sign-in", () => {
     expect(await desk.page.locator(".stage").boundingBox()).toEqual(before);
   });
 });
+
+describe("a sign-in for which there is no place", () => {
+  it("says how many are before it, moves up, and goes on with the connection that waited", async () => {
+    desk.mock.ahead = 2;
+    await desk.page.getByRole("button", { name: "Connect Codex" }).click();
+    await desk.page.getByRole("heading", { name: "Waiting for a machine" }).waitFor();
+    await desk.page.getByText("2 sign-ins are before yours.").waitFor();
+    desk.mock.session.queue(1);
+    await desk.page.getByText("One sign-in is before yours.").waitFor();
+    await desk.page.getByRole("button", { name: "Back to connections" }).click();
+    await desk.page.locator('[data-provider="codex"]').getByText("Waiting for a machine").waitFor();
+    await desk.page.getByRole("button", { name: "Continue" }).click();
+    desk.mock.session.queue(0);
+    await desk.page.getByText("Yours is the next.").waitFor();
+    desk.mock.session.state("starting");
+    await desk.page.getByRole("heading", { name: "Preparing your machine" }).waitFor();
+    await bringMachine(desk);
+    await live(desk.page, 1);
+  });
+
+  it("says so when none became free in time", async () => {
+    desk.mock.ahead = 0;
+    await desk.page.getByRole("button", { name: "Connect Codex" }).click();
+    await desk.page.getByText("Yours is the next.").waitFor();
+    desk.mock.session.state("failed", { code: "no-capacity", detail: "None became free in time." });
+    await desk.page.getByRole("heading", { name: "All machines are in use" }).waitFor();
+  });
+});

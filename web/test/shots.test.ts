@@ -126,7 +126,12 @@ async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Prom
   await page.getByRole("button", { name: "Remove Wrangler" }).click();
   await shot("2-remove");
   await page.keyboard.press("Escape");
+  mock.ahead = 2;
   await page.getByRole("button", { name: "Connect Codex" }).click();
+  await page.getByText("2 sign-ins are before yours.").waitFor();
+  await shot("26-queued");
+  mock.ahead = undefined;
+  mock.session.state("starting");
   await page.locator('.progress [data-phase="machine"]').waitFor();
   const guest = await bringMachine(desk, "silent");
   mock.session.step("desktop-ready");

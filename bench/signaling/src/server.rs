@@ -121,6 +121,7 @@ fn settings(guest: SocketAddr) -> Settings {
         engine: MediaEngine::Str0m,
         deadlines: DeadlineOverrides {
             offer_ms: ms,
+            queue_ms: ms,
             machine_ms: ms,
             agent_ms: ms,
             answer_ms: ms,
@@ -128,6 +129,7 @@ fn settings(guest: SocketAddr) -> Settings {
             saving_ms: ms,
         },
         pool: PoolSettings::default(),
+        max_queued: 0,
     }
 }
 

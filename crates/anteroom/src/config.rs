@@ -79,6 +79,8 @@ pub(crate) struct Machines {
     pub(crate) max: u32,
     /// The same for one person.
     pub(crate) per_owner: u32,
+    /// How many sign-ins may wait for a place, when all are taken; 0 refuses them.
+    pub(crate) queue: u32,
     /// How many are made before anybody asks, and wait; 0 for none.
     pub(crate) pool: u32,
     /// Mebibytes of the host's memory that stay free: below this no machine waits.
@@ -152,7 +154,9 @@ pub(crate) struct Network {
 pub(crate) struct Deadlines {
     /// From the click to the first offer.
     pub(crate) offer_ms: Option<i64>,
-    /// From the offer to a machine.
+    /// From the offer to a place for a machine, when all are taken.
+    pub(crate) queue_ms: Option<i64>,
+    /// From the place to a machine.
     pub(crate) machine_ms: Option<i64>,
     /// From the machine to its agent's first word.
     pub(crate) agent_ms: Option<i64>,
@@ -243,6 +247,7 @@ impl Default for Machines {
         Self {
             max: 8,
             per_owner: 4,
+            queue: 32,
             pool: 1,
             pool_keep_free_mb: 1024,
             limits: Limits::default(),

@@ -221,6 +221,7 @@ pub(crate) fn settings(
         additions,
         engine: config.machines.engine,
         deadlines: deadlines(config.deadlines),
+        max_queued: config.machines.queue,
         pool: PoolSettings {
             size: config.machines.pool,
             keep_free: u64::from(config.machines.pool_keep_free_mb) << 20,
@@ -251,6 +252,7 @@ fn made_from_all(config: &Config, additions: &Additions, driver: &str) -> String
 fn deadlines(set: config::Deadlines) -> DeadlineOverrides {
     DeadlineOverrides {
         offer_ms: set.offer_ms,
+        queue_ms: set.queue_ms,
         machine_ms: set.machine_ms,
         agent_ms: set.agent_ms,
         answer_ms: set.answer_ms,

@@ -72,6 +72,8 @@ pub struct Controller {
     wakers: Wakers,
     /// What commits want of machines.
     pub(crate) machines_wanted: Wanted,
+    /// Given when somebody has left the queue.
+    pub(crate) queue_moved: Signal,
     closing: Signal,
 }
 
@@ -112,6 +114,7 @@ impl Controller {
             pool: Pool::default(),
             wakers: Wakers::default(),
             machines_wanted: Wanted::default(),
+            queue_moved: Signal::default(),
             closing: Signal::default(),
         })
     }
@@ -174,13 +177,22 @@ impl Controller {
         };
         self.store.commit(stored.version, &change, self.placed(&change, extras)).await?;
         self.committed(&change.session, &change.writes);
+        if stored.session.queued_since().is_some() && change.session.queued_since().is_none() {
+            // Those behind it have moved up.
+            self.queue_moved.give();
+        }
         Ok(Decided { session: change.session, writes: change.writes })
     }
 
-    /// Extras with a placement, when the change plans a machine.
+    /// Extras with a placement, when the change plans a machine, and with the length of the queue, when it joins that.
     pub(crate) fn placed(&self, change: &Change, extras: Extras) -> Extras {
         let plans = change.writes.iter().any(|write| matches!(write, Write::PlanMachine(_)));
-        Extras { placement: plans.then(|| self.settings.placement.clone()), ..extras }
+        let joins = change.writes.contains(&Write::JoinQueue);
+        Extras {
+            placement: plans.then(|| self.settings.placement.clone()),
+            max_queued: joins.then_some(self.settings.max_queued),
+            ..extras
+        }
     }
 
     /// After a commit: wakes who waits for the session, for its deadline, or for a machine's row.
@@ -193,6 +205,8 @@ impl Controller {
         for write in writes {
             match write {
                 Write::PlanMachine(machine) | Write::RetireMachine(machine) => self.machines_wanted.of(machine),
+                // There may be a place by now, and the reconciler is to look.
+                Write::JoinQueue => self.machines_wanted.ring(),
                 Write::Offer { .. }
                 | Write::Answer { .. }
                 | Write::Candidates { .. }
@@ -255,7 +269,7 @@ impl From<CommitError> for Uncommitted {
             CommitError::Conflict(_) | CommitError::CredentialConflict(_) => Self::Conflict,
             // Only the creation of a session brings a key, and it looks at this error itself.
             CommitError::Repeated(_) => Self::Error(Error::KeyReused),
-            CommitError::NoCapacity => Self::Error(Error::NoCapacity),
+            CommitError::NoCapacity(full) => Self::Error(Error::NoCapacity(full)),
             // Only the creation of a session names a pooled machine, and it looks at this error itself.
             CommitError::MachineTaken(_) => Self::Conflict,
             CommitError::Store(error) => Self::Error(error.into()),

@@ -3,7 +3,7 @@
 use anteroom_machines::OperationError;
 use anteroom_protocol::{ProviderId, sdpfrag::InvalidFragment, signaling::InvalidSignal};
 use anteroom_session::{Refusal, view::ViewRefusal};
-use anteroom_store::StoreError;
+use anteroom_store::{Full, StoreError};
 
 /// What can be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +70,9 @@ pub enum Error {
     /// The idempotency key belongs to another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// No address or no place for another machine.
-    #[error("there is no place for another machine")]
-    NoCapacity,
+    /// There are as many machines, or sessions that wait for one, as there may be.
+    #[error("there is no place: {0}")]
+    NoCapacity(Full),
     /// What the CLI left is not worth keeping; the session has ended by it.
     #[error("the credential is refused: {0}")]
     CredentialRefused(String),

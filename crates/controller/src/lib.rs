@@ -21,6 +21,7 @@ mod pieces;
 mod poll;
 mod pool;
 pub mod ports;
+mod queue;
 pub mod reconciler;
 mod relays;
 mod settings;

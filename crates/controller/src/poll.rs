@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anteroom_protocol::{
     Epoch, SessionId, UserId, limits,
-    session::SessionEvent,
+    session::{QueuePlace, SessionEvent},
     signaling::{AnswerInEpoch, CandidateLog, OfferInEpoch, Side},
 };
 use anteroom_session::{EpochState, Refusal, Session};
 
-use crate::{Caller, Controller, Error, error::Noun, wake::Waiter};
+use crate::{Caller, Controller, Error, error::Noun, signal::Listener, wake::Waiter};
 
 /// Events read from the store at once. A sign-in has about thirty.
 const EVENTS_PER_READ: u32 = 256;
@@ -136,9 +136,9 @@ impl Controller {
         id: &SessionId,
         after: u32,
     ) -> Result<Follower, Error> {
-        let waiter = self.waiter(id);
+        let (waiter, queue) = (self.waiter(id), self.queue_moved.listener());
         self.load(&Caller::Person(user.clone()), id).await?;
-        Ok(Follower { controller: self, waiter, session: id.clone(), after })
+        Ok(Follower { controller: self, waiter, queue, session: id.clone(), after, told: None })
     }
 }
 
@@ -156,8 +156,21 @@ fn current(session: &Session, epoch: Epoch) -> Result<&EpochState, Refusal> {
 pub(crate) struct Follower {
     controller: std::sync::Arc<Controller>,
     waiter: Waiter,
+    /// Somebody has left the queue.
+    queue: Listener,
     session: SessionId,
     after: u32,
+    /// The place in the queue that was told last.
+    told: Option<u32>,
+}
+
+/// What a follower hears.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// The next events, at least one.
+    Events(Vec<SessionEvent>),
+    /// How many are before the session, which waits for a place.
+    Place(QueuePlace),
 }
 
 impl Follower {
@@ -168,22 +181,36 @@ impl Follower {
         Ok(more.is_empty() && is_over(&session))
     }
 
-    /// The next events. Empty when there will be none: the session has ended and its machine is gone, or the
-    /// controller shuts down.
-    pub(crate) async fn next(&mut self) -> Result<Vec<SessionEvent>, Error> {
+    /// What comes next. None when there will be nothing: the session has ended and its machine is gone, or the controller
+    /// shuts down.
+    pub(crate) async fn next(&mut self) -> Result<Option<News>, Error> {
         loop {
             let session = self.controller.load(&Caller::Controller, &self.session).await?.session;
             let events = self.controller.store.events(&self.session, self.after, EVENTS_PER_READ).await?;
             if let Some(last) = events.last() {
                 self.after = last.id;
-                return Ok(events);
+                return Ok(Some(News::Events(events)));
             }
             if is_over(&session) || self.waiter.is_closing() {
-                return Ok(events);
+                return Ok(None);
             }
-            // No deadline of its own: the session has one, the machine's end has retries, and a reader that goes away
-            // drops this. The far one bounds the wait all the same.
-            let _ = self.waiter.changed_before(Controller::poll_deadline(REREAD)).await;
+            let ahead = self.controller.ahead(&session).await?;
+            if let Some(ahead) = ahead.filter(|ahead| self.told != Some(*ahead)) {
+                self.told = Some(ahead);
+                return Ok(Some(News::Place(QueuePlace { ahead })));
+            }
+            self.wait(ahead.is_some()).await;
+        }
+    }
+
+    /// No deadline of its own: the session has one, the machine's end has retries, and a reader that goes away drops this.
+    /// The far one bounds the wait all the same.
+    async fn wait(&mut self, is_queued: bool) {
+        let deadline = Controller::poll_deadline(REREAD);
+        tokio::select! {
+            biased;
+            _ = self.waiter.changed_before(deadline) => {}
+            () = self.queue.heard(), if is_queued => {}
         }
     }
 }

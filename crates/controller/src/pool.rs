@@ -63,6 +63,13 @@ impl Pool {
         Some(longest.machine.clone())
     }
 
+    /// The one that was taken is nobody's after all.
+    pub(crate) fn put_back(&self, machine: &MachineId) {
+        for waits in self.lock().machines.values_mut().filter(|waits| waits.machine == *machine) {
+            waits.taken = false;
+        }
+    }
+
     /// Of these, which are all that could wait by now, those whose agents waited neither now nor at the last sweep.
     pub(crate) fn silent(&self, pooled: impl Iterator<Item = MachineId>) -> BTreeSet<MachineId> {
         let waiting = self.lock();
@@ -148,6 +155,15 @@ mod tests {
         let pool = Pool::default();
         let _places = (pool.enter(&machine(2)), pool.enter(&machine(1)));
         assert_eq!([pool.take(), pool.take(), pool.take()], [Some(machine(2)), Some(machine(1)), None]);
+    }
+
+    #[test]
+    fn one_that_is_put_back_is_taken_again() {
+        let pool = Pool::default();
+        let _place = pool.enter(&machine(1));
+        pool.take();
+        pool.put_back(&machine(1));
+        assert_eq!([pool.take(), pool.take()], [Some(machine(1)), None]);
     }
 
     #[test]

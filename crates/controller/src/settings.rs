@@ -29,6 +29,8 @@ pub struct Settings {
     pub deadlines: DeadlineOverrides,
     /// Machines that wait for sessions.
     pub pool: PoolSettings,
+    /// Sessions that may wait for a place, when all are taken.
+    pub max_queued: u32,
 }
 
 /// How many machines are made before anybody asks for one.
@@ -45,7 +47,9 @@ pub struct PoolSettings {
 pub struct DeadlineOverrides {
     /// From the creation to the first offer.
     pub offer_ms: Option<i64>,
-    /// From the offer to a machine.
+    /// From the offer to a place for a machine, when all are taken.
+    pub queue_ms: Option<i64>,
+    /// From the place to a machine.
     pub machine_ms: Option<i64>,
     /// From the machine to the agent's first word.
     pub agent_ms: Option<i64>,
@@ -64,6 +68,7 @@ impl DeadlineOverrides {
         let default = Deadlines::for_sign_in(provider.login.timeout_seconds);
         Deadlines {
             offer_ms: self.offer_ms.unwrap_or(default.offer_ms),
+            queue_ms: self.queue_ms.unwrap_or(default.queue_ms),
             machine_ms: self.machine_ms.unwrap_or(default.machine_ms),
             agent_ms: self.agent_ms.unwrap_or(default.agent_ms),
             answer_ms: self.answer_ms.unwrap_or(default.answer_ms),

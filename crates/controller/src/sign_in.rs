@@ -88,15 +88,24 @@ impl Controller {
         }
         let session = self.new_session(user, provider);
         let extras = Extras { idempotency_key: key, ..Extras::default() };
+        let mut queues = false;
         for tries in 1..=MAX_MACHINES_TRIED {
             // Without an offer there is no machine (invariant offer-first).
-            let takes = request.webrtc_offer.is_some() && tries < MAX_MACHINES_TRIED;
-            let machine = if takes { self.machine_for_session().await? } else { self.new_machine() };
+            let machine = match (&request.webrtc_offer, queues) {
+                (Some(_), false) if tries < MAX_MACHINES_TRIED => self.machine_unless_queued().await?,
+                (Some(_), true) => None,
+                (Some(_) | None, _) => Some(self.new_machine()),
+            };
+            let taken = machine.clone();
             let change = self.first_change(&session, request.webrtc_offer.clone(), machine)?;
             let extras = change.as_ref().map_or(extras.clone(), |change| self.placed(change, extras.clone()));
             match self.store.create_session(&session, change.as_ref(), extras).await {
                 Ok(()) => return Ok(self.stored(user, session, change, &request)),
                 Err(CommitError::Repeated(earlier)) => return self.started_before(user, &earlier, &request).await,
+                Err(CommitError::NoCapacity(_)) if taken.is_some() && tries < MAX_MACHINES_TRIED => {
+                    taken.iter().for_each(|machine| self.pool.put_back(machine));
+                    queues = true;
+                }
                 Err(CommitError::MachineTaken(machine)) => {
                     tracing::debug!(%machine, "a pooled machine was bound or retired first");
                 }
@@ -149,7 +158,7 @@ impl Controller {
         &self,
         session: &Session,
         offer: Option<OfferWithCandidates>,
-        machine: MachineId,
+        machine: Option<MachineId>,
     ) -> Result<Option<Change>, Error> {
         let Some(offer) = offer else { return Ok(None) };
         match session.handle(offer_input(offer, machine), self.now())? {
@@ -186,9 +195,15 @@ impl Controller {
     /// A wrong offer, an ended session, no capacity.
     pub async fn offer(&self, user: &UserId, id: &SessionId, offer: OfferWithCandidates) -> Result<Epoch, Error> {
         check_offer("", &offer)?;
-        let input = offer_input(offer, self.new_machine());
-        let decided = self.decide(&Caller::Person(user.clone()), id, input).await?;
-        Ok(decided.session.current_epoch())
+        let caller = Caller::Person(user.clone());
+        let machine = self.store.queue(1).await?.is_empty().then(|| self.new_machine());
+        let has_machine = machine.is_some();
+        let decided = match self.decide(&caller, id, offer_input(offer.clone(), machine)).await {
+            // The session waits for a place, with its offer.
+            Err(Error::NoCapacity(_)) if has_machine => self.decide(&caller, id, offer_input(offer, None)).await,
+            decided => decided,
+        };
+        Ok(decided?.session.current_epoch())
     }
 
     /// Stores how far the viewer's connection has come.
@@ -205,7 +220,8 @@ impl Controller {
     /// # Errors
     /// There is none of theirs.
     pub async fn view(&self, user: &UserId, id: &SessionId) -> Result<SessionView, Error> {
-        Ok(self.load(&Caller::Person(user.clone()), id).await?.session.view())
+        let session = self.load(&Caller::Person(user.clone()), id).await?.session;
+        Ok(SessionView { ahead: self.ahead(&session).await?, ..session.view() })
     }
 
     /// Ends the sign-in by the person's wish.
@@ -241,7 +257,7 @@ impl Controller {
     }
 }
 
-fn offer_input(offer: OfferWithCandidates, machine: MachineId) -> Input {
+fn offer_input(offer: OfferWithCandidates, machine: Option<MachineId>) -> Input {
     Input::Offer { offer: offer.offer, candidates: offer.candidates, after: offer.after, machine }
 }
 

@@ -51,6 +51,11 @@ impl Wanted {
         self.rung.give();
     }
 
+    /// Something is wanted of the reconciler, and of no machine in particular.
+    pub(crate) fn ring(&self) {
+        self.rung.give();
+    }
+
     /// The place of the one who keeps this machine.
     pub(crate) fn keeper(&self, machine: &MachineId, closing: &Signal) -> Waiter<MachineId> {
         self.keepers.waiter(machine, closing)

@@ -15,6 +15,10 @@ use crate::names::{Attempt, Found, Transport, Whose};
 pub(crate) enum Ask {
     /// A page offers; `after` is the newest epoch that it knows.
     Offer { attempt: Attempt, after: Option<u8> },
+    /// The same, when there is no place for a machine: the session's first offer has it wait for one.
+    OfferInQueue { attempt: Attempt, after: Option<u8> },
+    /// There is a place by now.
+    Placed,
     /// The guest answers; `first` is the candidate that comes with the answer.
     Answer { transport: Transport, first: Option<Found> },
     /// One more candidate.
@@ -101,6 +105,15 @@ fn machine_for(attempt: Attempt) -> MachineId {
     MachineId::from_random([attempt.code(); 16])
 }
 
+fn offer(attempt: Attempt, after: Option<u8>, machine: Option<MachineId>) -> Input {
+    Input::Offer {
+        offer: Offer { kind: OfferType::Offer, sdp: Secret::new(offer_sdp(attempt)) },
+        candidates: Vec::new(),
+        after: after.map(|epoch| Epoch(epoch.into())),
+        machine,
+    }
+}
+
 fn side(whose: Whose) -> Side {
     match whose {
         Whose::Browser => Side::Browser,
@@ -113,12 +126,9 @@ impl Ask {
     pub(crate) fn input(self) -> Option<Input> {
         let detail = || String::from("why");
         Some(match self {
-            Self::Offer { attempt, after } => Input::Offer {
-                offer: Offer { kind: OfferType::Offer, sdp: Secret::new(offer_sdp(attempt)) },
-                candidates: Vec::new(),
-                after: after.map(|epoch| Epoch(epoch.into())),
-                machine: machine_for(attempt),
-            },
+            Self::Offer { attempt, after } => offer(attempt, after, Some(machine_for(attempt))),
+            Self::OfferInQueue { attempt, after } => offer(attempt, after, None),
+            Self::Placed => Input::Placed { machine: MachineId::from_random([5; 16]) },
             Self::Answer { transport, first } => Input::Answer {
                 epoch: Epoch(transport.epoch.into()),
                 offer_digest: SdpDigest::of(&offer_sdp(transport.attempt)),

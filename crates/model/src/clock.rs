@@ -67,7 +67,10 @@ fn aged(session: &Session, old: u8) -> Session {
     };
     ago(0, &mut aged.created_at);
     match &mut aged.phase {
-        Phase::Starting { since, .. } | Phase::SigningIn { since } | Phase::Saving { since } => ago(0, since),
+        Phase::Queued { since }
+        | Phase::Starting { since, .. }
+        | Phase::SigningIn { since }
+        | Phase::Saving { since } => ago(0, since),
         Phase::WaitingForOffer | Phase::Ended(_) => {}
     }
     if let Some(epoch) = &mut aged.epoch {

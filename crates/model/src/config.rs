@@ -68,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) names_epoch: bool,
     /// Whether a page reports its path, too; else only its first frame.
     pub(crate) reports_path: bool,
+    /// Whether all places for machines are taken when the first offer comes; one becomes free at any moment after it.
+    pub(crate) is_full: bool,
     /// Candidates of each side; from two on the last one is the end marker.
     pub(crate) candidates: u8,
     pub(crate) faults: u8,

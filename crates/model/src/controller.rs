@@ -89,7 +89,7 @@ impl SignIn {
 
     /// None when only a part was stored, which the real store can't do.
     fn commit(&self, state: &mut State, loaded: &Arc<Known>, ask: Ask) -> Option<Verdict> {
-        let verdict = self.decider.decide(loaded, ask);
+        let verdict = self.decider.decide(loaded, self.with_its_place(ask));
         if let Verdict::Changed(changed) = &verdict {
             let plans = changed.writes.iter().any(|write| matches!(write, Named::Plan));
             if self.is(Broken::PlanBeforeOffer) && plans && state.store.row.is_none() {
@@ -102,6 +102,20 @@ impl SignIn {
             }
         }
         Some(verdict)
+    }
+
+    /// Where all places are taken, an offer brings no machine.
+    fn with_its_place(&self, ask: Ask) -> Ask {
+        if let (Ask::Offer { attempt, after }, true) = (ask, self.config.is_full) {
+            Ask::OfferInQueue { attempt, after }
+        } else {
+            ask
+        }
+    }
+
+    /// A place is free, and the session is the next.
+    pub(crate) fn places(&self, state: &mut State) {
+        self.decide_now(state, Ask::Placed);
     }
 
     /// One transaction.
@@ -134,6 +148,7 @@ impl SignIn {
                         Whose::Vm => row.vm.extend(found),
                     }
                 }
+                Named::Queue => {}
                 Named::Plan => plan(state),
                 Named::Saw if self.is(Broken::HeardIsNotSeen) => {}
                 Named::Saw => {
@@ -205,10 +220,11 @@ fn reply_to(state: &State, verdict: &Verdict) -> Reply {
 
 fn page_call(ask: Ask) -> Option<Call> {
     match ask {
-        Ask::Offer { .. } => Some(Call::Offer),
+        Ask::Offer { .. } | Ask::OfferInQueue { .. } => Some(Call::Offer),
         Ask::Candidate { found, .. } => Some(Call::Candidate { index: found.index }),
         Ask::Answer { .. }
         | Ask::Seen { .. }
+        | Ask::Placed
         | Ask::Created
         | Ask::NotCreated
         | Ask::Lost

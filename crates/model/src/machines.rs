@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use anteroom_protocol::{MachineId, SessionId};
+use anteroom_protocol::{MachineId, SessionId, session::SessionState};
 use anteroom_session::machine::{self, Act, MachineRow};
 
 use crate::{
@@ -19,6 +19,9 @@ impl SignIn {
     pub(crate) fn machine_progress(&self, state: &State, steps: &mut Vec<Step>) {
         if self.owner_can_go_on(state) {
             steps.push(Step::Reconciles);
+        }
+        if state.session.facts.state == SessionState::Queued {
+            steps.push(Step::Places);
         }
         if matches!(state.world, World::Making(_)) {
             steps.push(Step::DriverMakes);

@@ -36,6 +36,8 @@ pub(crate) enum Step {
     DecodesFrame(Place),
     GuestReadsOffer,
     GuestReadsCandidates,
+    /// A place for a machine has become free.
+    Places,
     Reconciles,
     Reclaims,
     DriverMakes,
@@ -240,6 +242,7 @@ impl SignIn {
             Step::DecodesFrame(place) => self.decodes_frame(state, place),
             Step::GuestReadsOffer => self.guest_reads_offer(state),
             Step::GuestReadsCandidates => self.guest_reads_candidates(state),
+            Step::Places => self.places(state),
             Step::Reconciles => self.reconciles(state),
             Step::Reclaims => state.world = World::Absent,
             Step::DriverMakes => self.driver_makes(state),

@@ -30,8 +30,10 @@ impl Chooser {
         let attempt = Attempt::new(usize::from(self.small(2)), true, 1 + self.small(3));
         let epoch = 1 + self.small(3);
         let found = |by: u8, choice: u8| Found { by, index: 1 + choice, is_end: choice == 2 };
-        match self.below(17) {
+        match self.below(19) {
             0..=2 => Ask::Offer { attempt, after: (self.below(2) == 0).then_some(epoch - 1) },
+            17 => Ask::OfferInQueue { attempt, after: None },
+            18 => Ask::Placed,
             3..=5 => Ask::Answer { transport: Transport { token: 1, epoch, attempt }, first: None },
             6 => Ask::Candidate { whose: Whose::Browser, epoch, found: found(attempt.code(), self.small(3)) },
             7 => Ask::Candidate { whose: Whose::Vm, epoch, found: found(epoch, self.small(3)) },
@@ -72,6 +74,7 @@ fn without_numbers(write: &anteroom_session::Write) -> String {
         anteroom_session::Write::Offer { .. }
         | anteroom_session::Write::Answer { .. }
         | anteroom_session::Write::Candidates { .. }
+        | anteroom_session::Write::JoinQueue
         | anteroom_session::Write::PlanMachine(_)
         | anteroom_session::Write::SawMachine(_)
         | anteroom_session::Write::RetireMachine(_) => format!("{write:?}"),

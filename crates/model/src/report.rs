@@ -159,6 +159,7 @@ impl fmt::Display for Config {
             "{name}: up to {faults} of {fault_kinds:?}, {acts} of {act_kinds:?}, {candidates} candidates each side"
         )?;
         write!(f, "{}", if self.is_split { ", two requests at a time" } else { "" })?;
+        write!(f, "{}", if self.is_full { ", no place at first" } else { "" })?;
         write!(
             f,
             "{}",

@@ -11,6 +11,7 @@ const ONE: Config = Config {
     grain: Grain::Waits,
     names_epoch: true,
     reports_path: false,
+    is_full: false,
     candidates: 0,
     faults: 0,
     fault_kinds: &[],
@@ -79,6 +80,16 @@ pub(crate) fn all() -> Vec<Config> {
             fault_kinds: &[Fault::Crash, Fault::MachineDies, Fault::DriverFails, Fault::DriverSticks, Fault::Late],
             acts: 1,
             act_kinds: &[Act::Cancel],
+            ..ONE
+        },
+        Config {
+            name: "queue",
+            grain: Grain::AtOnce,
+            is_full: true,
+            faults: 2,
+            fault_kinds: &[Fault::Lose, Fault::Double, Fault::Crash, Fault::Late],
+            acts: 1,
+            act_kinds: &[Act::Open, Act::Reload, Act::Cancel],
             ..ONE
         },
         Config {

@@ -11,6 +11,8 @@ use crate::{CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis};
 pub enum SessionState {
     /// No offer is stored, and so no machine exists.
     WaitingForOffer,
+    /// The offer is stored, and all places for machines are taken: it waits for one, behind those that came before.
+    Queued,
     /// The offer and the intent to create a machine are stored.
     Starting,
     /// The guest agent runs; the person signs in.
@@ -33,7 +35,7 @@ impl SessionState {
     pub fn is_terminal(self) -> bool {
         match self {
             Self::Succeeded | Self::Failed | Self::Cancelled | Self::TimedOut => true,
-            Self::WaitingForOffer | Self::Starting | Self::SigningIn | Self::Saving => false,
+            Self::WaitingForOffer | Self::Queued | Self::Starting | Self::SigningIn | Self::Saving => false,
         }
     }
 }
@@ -73,7 +75,7 @@ pub enum ReasonCode {
     CredentialInvalid,
     /// The person did not finish in the provider's time.
     SignInTimeout,
-    /// All addresses or all places for machines are taken.
+    /// No place for a machine became free in time.
     NoCapacity,
 }
 
@@ -232,6 +234,9 @@ pub struct SessionView {
     /// The sign-in URL, once known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_url: Option<LoginUrl>,
+    /// How many sign-ins are before this one, while it waits for a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<u32>,
     /// The machine, while the session has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineId>,
@@ -252,6 +257,15 @@ pub struct SessionEvent {
     /// What happened.
     #[serde(flatten)]
     pub kind: SessionEventKind,
+}
+
+/// The event `place` of a session's stream, while the session waits for a place: where it stands now. It is told when it
+/// changes, and belongs to no log, so that it has no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct QueuePlace {
+    /// How many sign-ins are before this one.
+    pub ahead: u32,
 }
 
 /// What happened in a session. The stream's reader applies each to its [`SessionView`].

@@ -54,8 +54,10 @@ pub enum Write {
     },
     /// To be appended to the session's event log.
     Event(SessionEvent),
-    /// The intent to create a machine: a row with an address of the pool (invariant offer-first: it always
-    /// comes with a [`Write::Offer`]).
+    /// The session waits for a place from now on.
+    JoinQueue,
+    /// The intent to create a machine: a row with an address of the pool (invariant offer-first: it
+    /// comes with a [`Write::Offer`], or after a stored one).
     PlanMachine(MachineId),
     /// The machine runs, for its agent was heard: a controller that starts again after this asks what became of it, and
     /// makes no other.

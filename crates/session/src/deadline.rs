@@ -13,7 +13,11 @@ use crate::session::{Phase, Session};
 pub struct Deadlines {
     /// From the creation to the first offer. A page makes one within a second; a program may wait for a person.
     pub offer_ms: i64,
-    /// From the offer to a machine. A sandbox takes 0.1 s, a virtual machine without KVM up to 30 s.
+    /// From the offer to a place for a machine, when all are taken. A place becomes free with each sign-in that ends, which
+    /// takes some minutes; a person does not wait for longer, nor do the page's relay credentials (15 min).
+    #[serde(default = "default_queue_ms")]
+    pub queue_ms: i64,
+    /// From the place to a machine. A sandbox takes 0.1 s, a virtual machine without KVM up to 30 s.
     pub machine_ms: i64,
     /// From the machine to the agent's first word.
     pub agent_ms: i64,
@@ -25,12 +29,18 @@ pub struct Deadlines {
     pub saving_ms: i64,
 }
 
+/// Also of sessions that an earlier release has stored.
+fn default_queue_ms() -> i64 {
+    10 * 60 * 1000
+}
+
 impl Deadlines {
     /// The defaults, with the provider's time for the person.
     #[must_use]
     pub fn for_sign_in(timeout_seconds: u32) -> Self {
         Self {
             offer_ms: 60_000,
+            queue_ms: default_queue_ms(),
             machine_ms: 60_000,
             agent_ms: 30_000,
             answer_ms: 30_000,
@@ -89,6 +99,11 @@ pub(crate) fn first(session: &Session) -> Option<Wait> {
             until: session.created_at.plus_ms(d.offer_ms),
             code: ReasonCode::OfferTimeout,
             detail: "No page sent an offer for this sign-in in time. Open it in the page, or start again.",
+        }),
+        Phase::Queued { since } => Some(Wait {
+            until: resumed(since).plus_ms(d.queue_ms),
+            code: ReasonCode::NoCapacity,
+            detail: "All places for machines were taken, and none became free in time. Try again later.",
         }),
         Phase::Starting { since, created: false } => Some(Wait {
             until: resumed(since).plus_ms(d.machine_ms),

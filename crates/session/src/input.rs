@@ -18,7 +18,13 @@ pub enum Input {
         candidates: Vec<Candidate>,
         /// The newest epoch that the page knows; none when it takes the desktop over.
         after: Option<Epoch>,
-        /// The id for the machine, in case this offer is the first.
+        /// The id for the machine, in case this offer is the first; none when there is no place for one, so that the
+        /// session has to wait.
+        machine: Option<MachineId>,
+    },
+    /// There is a place for the machine of a session that has waited for one.
+    Placed {
+        /// The id for the machine.
         machine: MachineId,
     },
     /// The guest answered.

@@ -3,12 +3,15 @@
 //! ```text
 //!                      offer                agent spoke             CLI exit 0            sealed and stored
 //!  waiting-for-offer ─────────► starting ──────────────► signing-in ──────────► saving ─────────────────► succeeded
-//!        │                         │                         │                     │
-//!        └── cancel, deadline ─────┴── machine lost, failed ─┴── CLI exit ≠ 0 ─────┴── refused, deadline ──► failed,
+//!        │      │                  ▲ │                       │                     │
+//!        │      └─offer─► queued ──┘ │                       │                     │
+//!        │    (no place)    │ a place                        │                     │
+//!        └── cancel, deadline ───────┴── machine lost, failed ┴── CLI exit ≠ 0 ────┴── refused, deadline ──► failed,
 //!                                                                                        cancelled, timed-out
 //! ```
 //!
-//! Missing on purpose: a machine before an offer (offer-first), a way out of an end (one-end), a cancel while
+//! A session that is queued has its offer stored, and the connection that made it waits; its machine is planned when there
+//! is a place. Missing on purpose: a machine before an offer (offer-first), a way out of an end (one-end), a cancel while
 //! saving, and an end of `saving` in success without a stored credential (saved-before-destroyed).
 
 use anteroom_protocol::{
@@ -31,6 +34,11 @@ use crate::{Change, Deadlines, Decision, EpochState, Input, Refusal, Write, dead
 pub enum Phase {
     /// No offer, no machine.
     WaitingForOffer,
+    /// Its offer is stored, and there is no place for a machine.
+    Queued {
+        /// When it came; those that came before go first.
+        since: UnixMillis,
+    },
     /// A machine is planned.
     Starting {
         /// When it was planned, or created.
@@ -149,7 +157,24 @@ impl Session {
     pub fn end(&self) -> Option<&End> {
         match &self.phase {
             Phase::Ended(end) => Some(end),
-            Phase::WaitingForOffer | Phase::Starting { .. } | Phase::SigningIn { .. } | Phase::Saving { .. } => None,
+            Phase::WaitingForOffer
+            | Phase::Queued { .. }
+            | Phase::Starting { .. }
+            | Phase::SigningIn { .. }
+            | Phase::Saving { .. } => None,
+        }
+    }
+
+    /// Since when it waits for a place, while it does.
+    #[must_use]
+    pub fn queued_since(&self) -> Option<UnixMillis> {
+        match &self.phase {
+            Phase::Queued { since } => Some(*since),
+            Phase::WaitingForOffer
+            | Phase::Starting { .. }
+            | Phase::SigningIn { .. }
+            | Phase::Saving { .. }
+            | Phase::Ended(_) => None,
         }
     }
 
@@ -164,6 +189,7 @@ impl Session {
     pub fn state(&self) -> SessionState {
         match &self.phase {
             Phase::WaitingForOffer => SessionState::WaitingForOffer,
+            Phase::Queued { .. } => SessionState::Queued,
             Phase::Starting { .. } => SessionState::Starting,
             Phase::SigningIn { .. } => SessionState::SigningIn,
             Phase::Saving { .. } => SessionState::Saving,
@@ -187,6 +213,7 @@ impl Session {
             deadline_at: self.deadline(),
             steps: self.steps.clone(),
             login_url: self.login_url.clone(),
+            ahead: None,
             machine: self.machine.clone(),
             credential: self.credential.clone(),
         }
@@ -268,6 +295,7 @@ impl Draft {
                 self.append(side, candidates)
             }
             Input::Connection(report) => self.connection(&report),
+            Input::Placed { machine } => self.placed(machine),
             Input::MachineCreated => self.machine_created(),
             Input::MachineNotCreated { code, detail } => self.end(code, detail),
             Input::MachineLost { detail } => self.end(ReasonCode::MachineLost, detail),
@@ -296,7 +324,7 @@ impl Draft {
         offer: Offer,
         candidates: Vec<Candidate>,
         after: Option<Epoch>,
-        machine: MachineId,
+        machine: Option<MachineId>,
     ) -> Result<(), Refusal> {
         let digest = SdpDigest::of(offer.sdp.expose());
         if self.session.epoch.as_ref().is_some_and(|epoch| epoch.offer_digest == digest) {
@@ -323,11 +351,21 @@ impl Draft {
         self.append(Side::Browser, candidates)?;
         self.step(Step::OfferStored);
         if self.session.phase == Phase::WaitingForOffer {
-            self.session.machine = Some(machine.clone());
-            self.writes.push(Write::PlanMachine(machine));
-            self.enter(Phase::Starting { since: self.now, created: false });
+            match machine {
+                Some(machine) => self.plan(machine),
+                None => {
+                    self.writes.push(Write::JoinQueue);
+                    self.enter(Phase::Queued { since: self.now });
+                }
+            }
         }
         Ok(())
+    }
+
+    fn plan(&mut self, machine: MachineId) {
+        self.session.machine = Some(machine.clone());
+        self.writes.push(Write::PlanMachine(machine));
+        self.enter(Phase::Starting { since: self.now, created: false });
     }
 
     fn answer(
@@ -406,9 +444,22 @@ impl Draft {
 
     // --- machine and agent -----------------------------------------------------------------------
 
-    fn machine_created(&mut self) -> Result<(), Refusal> {
+    fn placed(&mut self, machine: MachineId) -> Result<(), Refusal> {
         match self.session.phase {
             Phase::WaitingForOffer => Err(Refusal::NotNow),
+            Phase::Queued { .. } => {
+                self.plan(machine);
+                Ok(())
+            }
+            // Somebody else was first to see the place.
+            Phase::Starting { .. } | Phase::SigningIn { .. } | Phase::Saving { .. } => Ok(()),
+            Phase::Ended(_) => unreachable!("an ended session handles nothing"),
+        }
+    }
+
+    fn machine_created(&mut self) -> Result<(), Refusal> {
+        match self.session.phase {
+            Phase::WaitingForOffer | Phase::Queued { .. } => Err(Refusal::NotNow),
             Phase::Starting { created: false, .. } => {
                 self.session.phase = Phase::Starting { since: self.now, created: true };
                 self.step(Step::MachineCreated);
@@ -422,7 +473,7 @@ impl Draft {
 
     fn agent_spoke(&mut self) -> Result<(), Refusal> {
         match self.session.phase {
-            Phase::WaitingForOffer => Err(Refusal::NotNow),
+            Phase::WaitingForOffer | Phase::Queued { .. } => Err(Refusal::NotNow),
             Phase::Starting { .. } => {
                 // The agent may be heard before the driver's own word of the machine.
                 self.writes.extend(self.session.machine.clone().map(Write::SawMachine));
@@ -438,7 +489,7 @@ impl Draft {
 
     fn report(&mut self, report: Report) -> Result<(), Refusal> {
         match self.session.phase {
-            Phase::WaitingForOffer | Phase::Starting { .. } => return Err(Refusal::NotNow),
+            Phase::WaitingForOffer | Phase::Queued { .. } | Phase::Starting { .. } => return Err(Refusal::NotNow),
             Phase::SigningIn { .. } | Phase::Saving { .. } => {}
             Phase::Ended(_) => unreachable!("an ended session handles nothing"),
         }
@@ -484,9 +535,11 @@ impl Draft {
     fn only_while_saving(&self) -> Result<(), Refusal> {
         match self.session.phase {
             Phase::Saving { .. } => Ok(()),
-            Phase::WaitingForOffer | Phase::Starting { .. } | Phase::SigningIn { .. } | Phase::Ended(_) => {
-                Err(Refusal::NotNow)
-            }
+            Phase::WaitingForOffer
+            | Phase::Queued { .. }
+            | Phase::Starting { .. }
+            | Phase::SigningIn { .. }
+            | Phase::Ended(_) => Err(Refusal::NotNow),
         }
     }
 

@@ -13,6 +13,8 @@ fn any_input() -> impl Strategy<Value = Input> {
         select(vec![ConnectionState::IceConnected, ConnectionState::DtlsConnected, ConnectionState::FrameDecoded]);
     prop_oneof![
         4 => names().prop_map(offer),
+        2 => names().prop_map(offer_without_a_place),
+        2 => Just(placed()),
         4 => (0..4u32, names(), names()).prop_map(|(epoch, to, name)| answer(epoch, to, name)),
         3 => (side, 0..4u32, line).prop_map(|(side, epoch, line)| candidates(side, epoch, &[line])),
         2 => (0..4u32, state).prop_map(|(epoch, state)| seen(epoch, state)),
@@ -43,7 +45,7 @@ fn check(story: &Story) {
                 assert_eq!(offers.last(), Some(&epoch.0), "one-answer: only the newest epoch takes one");
                 answers.push(epoch.0);
             }
-            Write::PlanMachine(_) => assert!(!offers.is_empty(), "offer-first"),
+            Write::PlanMachine(_) | Write::JoinQueue => assert!(!offers.is_empty(), "offer-first"),
             Write::SawMachine(_) | Write::RetireMachine(_) => assert_eq!(story.machines_planned(), 1),
             Write::Event(event) => match &event.kind {
                 SessionEventKind::Credential { .. } => saved = true,
@@ -61,6 +63,7 @@ fn check(story: &Story) {
             Write::Candidates { .. } => {}
         }
     }
+    assert!(story.machines_planned() <= 1, "one machine");
     assert!(offers.iter().copied().eq(1..=offers.len() as u32), "no-overwrite: {offers:?}");
     assert!(answers.windows(2).all(|pair| pair[0] < pair[1]), "one-answer: {answers:?}");
     assert_eq!(ends, u32::from(story.session.end().is_some()), "one-end");

@@ -104,8 +104,18 @@ fn offer_with(name: &str, candidates: Vec<Candidate>) -> Input {
         offer: Offer { kind: OfferType::Offer, sdp: sdp(name) },
         candidates,
         after: None,
-        machine: MachineId::from_random([3; 16]),
+        machine: Some(MachineId::from_random([3; 16])),
     }
+}
+
+/// An offer when there is no place for a machine.
+fn offer_without_a_place(name: &str) -> Input {
+    let Input::Offer { offer, candidates, after, .. } = offer(name) else { unreachable!() };
+    Input::Offer { offer, candidates, after, machine: None }
+}
+
+fn placed() -> Input {
+    Input::Placed { machine: MachineId::from_random([3; 16]) }
 }
 
 fn offer(name: &str) -> Input {
@@ -437,8 +447,10 @@ fn every_failure_ends_once_with_its_own_reason() {
 
 #[test]
 fn every_wait_has_its_own_deadline_and_reason() {
-    let table: [(&[Input], i64, ReasonCode); 6] = [
+    let table: [(&[Input], i64, ReasonCode); 8] = [
         (&[], 60_000, ReasonCode::OfferTimeout),
+        (&[offer_without_a_place("one")], 600_000, ReasonCode::NoCapacity),
+        (&[offer_without_a_place("one"), placed()], 60_000, ReasonCode::MachineTimeout),
         (&[offer("one")], 60_000, ReasonCode::MachineTimeout),
         (&[offer("one"), Input::MachineCreated], 30_000, ReasonCode::AgentTimeout),
         (&[offer("one"), Input::AgentSpoke], 30_000, ReasonCode::AnswerTimeout),
@@ -457,6 +469,48 @@ fn every_wait_has_its_own_deadline_and_reason() {
         assert_eq!(story.reason(), code);
         assert_eq!(story.session.deadline(), None);
     }
+}
+
+#[test]
+fn without_a_place_the_offer_is_stored_and_waits_and_a_place_plans_the_machine_once() {
+    let mut story = Story::new();
+    assert_eq!(story.refuses(placed()), Refusal::NotNow);
+    story.does(offer_without_a_place("one"));
+    assert_eq!((story.session.state(), story.session.queued_since()), (SessionState::Queued, Some(story.now)));
+    assert_eq!((story.machines_planned(), story.session.machine.clone()), (0, None));
+    let since = story.now;
+    for input in [Input::MachineCreated, Input::AgentSpoke, exit(0), sealed()] {
+        assert_eq!(story.refuses(input), Refusal::NotNow);
+    }
+    // A page that connects anew keeps its place.
+    story.does(offer_without_a_place("two"));
+    assert_eq!((story.session.current_epoch(), story.session.queued_since()), (Epoch(2), Some(since)));
+    story.does(placed());
+    assert_eq!((story.session.state(), story.machines_planned()), (SessionState::Starting, 1));
+    assert!(story.is_same(placed()));
+    story.does(Input::AgentSpoke);
+    story.does(answer(2, "two", "answer"));
+    assert_eq!((story.session.queued_since(), story.machines_planned()), (None, 1));
+}
+
+#[test]
+fn a_session_that_waits_for_a_place_ends_without_a_machine() {
+    for end in [Input::Cancel, Input::Stop] {
+        let mut story = Story::new();
+        story.does(offer_without_a_place("one"));
+        story.does(end);
+        assert!(matches!(story.refuses(placed()), Refusal::Ended(_)));
+        assert_eq!((story.machines_planned(), story.machines_retired()), (0, 0));
+    }
+}
+
+#[test]
+fn the_controllers_absence_does_not_count_against_who_waits_for_a_place() {
+    let mut story = Story::new();
+    story.does(offer_without_a_place("one"));
+    story.now = story.now.plus_ms(500_000);
+    story.does(Input::Resumed);
+    assert_eq!(story.session.deadline(), Some(story.now.plus_ms(600_000)));
 }
 
 #[test]

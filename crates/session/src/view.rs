@@ -216,6 +216,7 @@ pub fn check_session(session: &Session) -> Result<(), ViewRefusal> {
     match session.state() {
         SessionState::SigningIn | SessionState::Saving => Ok(()),
         SessionState::WaitingForOffer
+        | SessionState::Queued
         | SessionState::Starting
         | SessionState::Succeeded
         | SessionState::Failed

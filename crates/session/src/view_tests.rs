@@ -233,7 +233,7 @@ fn a_session_is_viewed_from_the_agents_first_word_to_its_end() {
     let mut session = Session::new(session_id(), user, provider, Deadlines::for_sign_in(600), NOW);
     assert_eq!(check_session(&session), Err(ViewRefusal::NoPicture));
     let machine = anteroom_protocol::MachineId::from_random([3; 16]);
-    let first = Input::Offer { offer: offer("abcd"), candidates: Vec::new(), after: None, machine };
+    let first = Input::Offer { offer: offer("abcd"), candidates: Vec::new(), after: None, machine: Some(machine) };
     let exited = Input::Report(Report::CliExited { code: 0, detail: String::new() });
     let refused = Input::CredentialRefused { detail: "blank".to_owned() };
     let mut seen = Vec::new();

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use anteroom_protocol::{
     Epoch, SessionId,
-    session::{SessionEvent, SessionEventKind},
+    session::{QueuePlace, SessionEvent, SessionEventKind},
 };
 use axum::{Router, body::Body, response::Response};
 use futures_util::StreamExt as _;
@@ -111,6 +111,9 @@ impl Reader {
         let field = |name: &str| message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         // A comment keeps the connection open.
         let Some(data) = field("data") else { return };
+        if field("event") == Some("place") {
+            return self.hear_place(data, field("id"));
+        }
         let Ok(event) = serde_json::from_str::<SessionEvent>(data) else {
             return self.scene.broken("events", format!("{}: not an event: {message}", self.who));
         };
@@ -134,6 +137,16 @@ impl Reader {
         }
         self.log.push(event);
         self.scene.heard(&self.who, &self.session, &self.log, false);
+    }
+}
+
+impl Reader {
+    /// No part of the log: it has no number, and nobody goes on after it.
+    fn hear_place(&self, data: &str, id: Option<&str>) {
+        self.scene.referee.count("places told");
+        if serde_json::from_str::<QueuePlace>(data).is_err() || id.is_some() {
+            self.scene.broken("events", format!("{}: no place: {data}", self.who));
+        }
     }
 }
 

@@ -131,6 +131,7 @@ fn deadlines(dice: &Dice) -> DeadlineOverrides {
     let seconds = |range| Some(i64::try_from(dice.number(range)).expect("small") * 1000);
     DeadlineOverrides {
         offer_ms: seconds(15..=60),
+        queue_ms: seconds(40..=400),
         machine_ms: seconds(15..=60),
         agent_ms: seconds(10..=30),
         answer_ms: seconds(10..=30),
@@ -141,7 +142,7 @@ fn deadlines(dice: &Dice) -> DeadlineOverrides {
 
 /// Waits until all sessions have ended and nothing is left of their machines.
 async fn aftermath(scene: &Arc<Scene>, script: &Script) {
-    let since = Instant::now();
+    let (since, calm) = (Instant::now(), scene.clock.now());
     let (mut looked, mut over_since) = (false, None);
     loop {
         over_since = if is_over(scene) { over_since.or(Some(Instant::now())) } else { None };
@@ -153,7 +154,7 @@ async fn aftermath(scene: &Arc<Scene>, script: &Script) {
         }
         if since.elapsed() > MAX_WITHOUT_PICTURE && !looked {
             looked = true;
-            for page in script.without_picture() {
+            for page in script.without_picture(calm) {
                 scene.broken("live-peer", format!("{page} has no picture, though nothing goes wrong"));
             }
         }

@@ -9,8 +9,9 @@ use std::{
 use anteroom_controller::{SignInStarted, StartSignIn};
 use anteroom_machines::{Additions, Limits, MachineSpec};
 use anteroom_protocol::{
-    MachineId, ProviderId, Secret, SessionId, UserId,
+    MachineId, ProviderId, Secret, SessionId, UnixMillis, UserId,
     guest::{Boot, DesktopSize, MediaEngine},
+    session::{SessionEvent, SessionEventKind, SessionState},
 };
 use anteroom_store::Store as _;
 use tokio::{
@@ -25,6 +26,8 @@ use crate::{
     scene::Scene,
 };
 
+/// More events than a session has.
+const MAX_EVENTS: u32 = 10_000;
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 /// The pauses between two tries, milliseconds.
 const PAUSES: (u64, u64) = (1000, 4000);
@@ -256,15 +259,27 @@ impl Script {
         }
     }
 
-    /// Pages that should show a desktop by now, and don't.
-    pub(crate) fn without_picture(&self) -> Vec<String> {
+    /// Pages that should show a desktop by now, and don't: whoever had a place when it became calm has had the time.
+    pub(crate) fn without_picture(&self, calm: UnixMillis) -> Vec<String> {
         let goes_on = |page: &&Open| {
             let session = page.shown.session().and_then(|id| self.scene.stored(&id));
-            session.is_some_and(|stored| stored.session.end().is_none())
+            session.is_some_and(|stored| {
+                let waits = stored.session.queued_since().is_some() || self.placed_after(&stored.session.id, calm);
+                stored.session.end().is_none() && !waits
+            })
         };
         let pages = self.plays.iter().flat_map(|play| &play.pages);
         let trying = pages.filter(|page| page.shown.standing() == Standing::Trying);
         trying.filter(goes_on).map(|page| page.name.clone()).collect()
+    }
+
+    fn placed_after(&self, session: &SessionId, calm: UnixMillis) -> bool {
+        let events = self.scene.database.store();
+        let events = self.scene.database.wait(events.events(session, 0, MAX_EVENTS));
+        let starts = |event: &SessionEvent| {
+            matches!(event.kind, SessionEventKind::State { state: SessionState::Starting, .. }) && event.at > calm
+        };
+        events.expect("the store itself never fails").iter().any(starts)
     }
 
     // --- others ----------------------------------------------------------------------------------

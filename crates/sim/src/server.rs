@@ -237,6 +237,8 @@ fn settings(places: u32, pooled: u32, deadlines: DeadlineOverrides) -> Settings 
         engine: MediaEngine::Str0m,
         deadlines,
         pool: PoolSettings { size: pooled, keep_free: 0 },
+        // A schedule has three sign-ins at most, so that the last may find no place among those who wait.
+        max_queued: 1,
     }
 }
 

@@ -92,6 +92,7 @@ store_through_the_gate! {
     fn commit(version: u64, change: &Change, extras: Extras) -> Result<(), CommitError>;
     fn session(id: &SessionId) -> Result<Option<Stored>, StoreError>;
     fn live_sessions(after: Option<&SessionId>, limit: u32) -> Result<Vec<Stored>, StoreError>;
+    fn queue(limit: u32) -> Result<Vec<SessionId>, StoreError>;
     fn sessions_of(owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError>;
     fn session_by_key(owner: &UserId, key: &str) -> Result<Option<SessionId>, StoreError>;
     fn offer(id: &SessionId, epoch: Epoch) -> Result<Option<Offer>, StoreError>;

@@ -77,6 +77,10 @@ impl Store for FakeStore {
         Ok(self.read(|tables| tables.live_sessions(after, limit)))
     }
 
+    async fn queue(&self, limit: u32) -> Result<Vec<SessionId>, StoreError> {
+        Ok(self.read(|tables| tables.queue().into_iter().take(limit as usize).collect()))
+    }
+
     async fn sessions_of(&self, owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError> {
         let newest = |tables: &Tables| {
             let of_owner = tables.sessions.iter().rev().filter(|record| record.stored.session.owner == *owner);

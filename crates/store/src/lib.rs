@@ -133,6 +133,8 @@ pub struct Extras {
     pub placement: Option<Placement>,
     /// Stored in the same transaction (invariant saved-before-destroyed).
     pub credential: Option<CredentialRow>,
+    /// How many sessions may wait for a place, this one with them; needed when the change joins them.
+    pub max_queued: Option<u32>,
     /// A request's idempotency key, with which the new session is found again; for [`Store::create_session`] only.
     pub idempotency_key: Option<String>,
 }
@@ -146,9 +148,9 @@ pub enum CommitError {
     /// The same idempotency key has made this session before.
     #[error("this request has made session {0} before")]
     Repeated(SessionId),
-    /// No address is free, or there are as many machines as there may be.
-    #[error("no place for another machine")]
-    NoCapacity,
+    /// There are as many as there may be.
+    #[error("no place: {0}")]
+    NoCapacity(Full),
     /// The machine that the change plans is there already, and is not pooled (any more): decide with another one.
     #[error("machine {0} serves somebody else by now, or is gone")]
     MachineTaken(MachineId),
@@ -158,6 +160,20 @@ pub enum CommitError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What there is no more place for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// No address is free, or there are as many machines as there may be.
+    #[error("all places for machines are taken")]
+    Machines,
+    /// The owner has as many machines as one person may have.
+    #[error("the owner has as many machines as one person may have")]
+    Owner,
+    /// As many sessions wait for a place as may.
+    #[error("as many sessions wait for a place as may")]
+    Queue,
 }
 
 /// The database failed; says what was tried on what.
@@ -187,6 +203,7 @@ pub fn decided_at(change: &Change) -> UnixMillis {
         Write::Offer { .. }
         | Write::Answer { .. }
         | Write::Candidates { .. }
+        | Write::JoinQueue
         | Write::PlanMachine(_)
         | Write::SawMachine(_)
         | Write::RetireMachine(_) => None,
@@ -217,6 +234,8 @@ pub trait Store: Send + Sync + 'static {
     /// Sessions that have not ended, or that have not heard yet that their machine is gone; of all owners, the oldest
     /// first. A piece of the list: at most `limit`, behind the session `after`.
     async fn live_sessions(&self, after: Option<&SessionId>, limit: u32) -> Result<Vec<Stored>, StoreError>;
+    /// Sessions that wait for a place, in the order in which they came; at most `limit`.
+    async fn queue(&self, limit: u32) -> Result<Vec<SessionId>, StoreError>;
     /// The owner's newest sessions, ended ones too; the newest first.
     async fn sessions_of(&self, owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError>;
     /// The session that this owner's request with this idempotency key has made.

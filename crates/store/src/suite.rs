@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod failed;
 pub mod fixtures;
 pub mod machines;
+pub mod queue;
 pub mod sessions;
 pub mod signaling;
 pub mod views;
@@ -77,6 +78,11 @@ macro_rules! conformance {
                 the_stock_is_what_waits_and_what_is_being_made,
                 a_machine_that_is_gone_stays_gone,
                 an_unknown_machine_is_an_error,
+            }
+            queue {
+                those_who_wait_are_listed_in_the_order_in_which_they_came,
+                the_queue_is_as_long_as_it_may_be,
+                who_is_placed_or_has_ended_waits_no_more,
             }
             failed {
                 a_log_is_kept_with_what_is_known_of_its_machine,

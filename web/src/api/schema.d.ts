@@ -291,7 +291,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The session's events from the first, or from the one after Last-Event-ID. The stream ends when the session has
+         * The session's events from the first, or from the one after Last-Event-ID. While the session waits for a place, events
+         *     named `place` without an id say how many are before it (`{"ahead": 2}`), whenever that changes. The stream ends when the session has
          *     ended and its machine is gone; 204 says that there will be no more, so that a reader does not come again.
          */
         get: operations["follow"];
@@ -869,6 +870,17 @@ export interface components {
         Providers: {
             providers: components["schemas"]["ProviderView"][];
         };
+        /**
+         * @description The event `place` of a session's stream, while the session waits for a place: where it stands now. It is told when it
+         *     changes, and belongs to no log, so that it has no id.
+         */
+        QueuePlace: {
+            /**
+             * Format: int32
+             * @description How many sign-ins are before this one.
+             */
+            ahead: number;
+        };
         /** @description Why it ended, for a person. */
         Reason: {
             /** @description The stable code. */
@@ -1004,9 +1016,14 @@ export interface components {
          * @description Where a sign-in stands. The last four are terminal and never change again (invariant one-end).
          * @enum {string}
          */
-        SessionState: "waiting-for-offer" | "starting" | "signing-in" | "saving" | "succeeded" | "failed" | "cancelled" | "timed-out";
+        SessionState: "waiting-for-offer" | "queued" | "starting" | "signing-in" | "saving" | "succeeded" | "failed" | "cancelled" | "timed-out";
         /** @description A session for its owner. Holds no SDP, no token and no credential. */
         SessionView: {
+            /**
+             * Format: int32
+             * @description How many sign-ins are before this one, while it waits for a place.
+             */
+            ahead?: number | null;
             /** @description How far the newest epoch's connection has come, as far as its viewer said. */
             connection: components["schemas"]["ConnectionState"];
             /** @description When it was created. */

@@ -13,6 +13,7 @@ export type SessionState = Schemas["SessionState"];
 export type SessionEvent = Schemas["SessionEvent"];
 export type Reason = Schemas["Reason"];
 export type ReasonCode = Schemas["ReasonCode"];
+export type QueuePlace = Schemas["QueuePlace"];
 export type Step = Schemas["Step"];
 export type StepReached = Schemas["StepReached"];
 export type ConnectionState = Schemas["ConnectionState"];

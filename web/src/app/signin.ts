@@ -133,7 +133,12 @@ export class SignIn {
     this.#feed = feed;
     feed.subscribe(() => {
       const { view, problem } = feed.snapshot();
-      if (view) this.viewer.sessionSays({ epoch: view.epoch, ended: isEnded(view.state) });
+      if (view)
+        this.viewer.sessionSays({
+          epoch: view.epoch,
+          ended: isEnded(view.state),
+          queued: view.state === "queued",
+        });
       if (problem || (view && isEnded(view.state))) this.state.snapshot().watcher?.stop();
       if (problem) this.viewer.stop();
       this.#set({ view, problem, provider: view?.provider ?? this.state.snapshot().provider });

@@ -3,10 +3,10 @@
 //! machine, or with `stop`.
 
 import { api, CALL_MS, outcome, within } from "../api/client";
-import type { Problem, SessionEvent, SessionView } from "../api/types";
+import type { Problem, QueuePlace, SessionEvent, SessionView } from "../api/types";
 import { DOUBTS } from "../viewer/doubt";
 import { listenForDoubts } from "../viewer/network";
-import { apply, type Folded, fold, isEnded } from "./view";
+import { apply, type Folded, fold, isEnded, isOver, placed } from "./view";
 
 /** Pause before a stream that the browser gave up is asked for again. */
 const REOPEN_MS = 1_000;
@@ -74,13 +74,15 @@ export class Feed {
     if (signal.aborted) return;
     if (got.kind === "problem") return this.#publish({ view: this.#folded?.view, problem: got.problem });
     if (got.kind === "unreachable") return this.#again();
-    this.#fold(fold(got.value));
-    if (!isOver(got.value)) this.#follow();
+    const folded = fold(got.value);
+    this.#fold(folded);
+    if (!isOver(folded)) this.#follow();
   }
 
   #follow(): void {
     this.#source = new EventSource(`/api/session/${encodeURIComponent(this.#id)}/events`);
     this.#source.addEventListener("message", (message) => this.#hear(message));
+    this.#source.addEventListener("place", (message) => this.#hearPlace(message));
     this.#source.addEventListener("error", () => {
       if (this.#source?.readyState === EventSource.CLOSED) this.#again();
     });
@@ -89,7 +91,11 @@ export class Feed {
   #hear(message: MessageEvent<string>): void {
     if (!this.#folded) return;
     this.#fold(apply(this.#folded, JSON.parse(message.data) as SessionEvent));
-    if (isOver(this.#folded.view)) this.#source?.close();
+    if (isOver(this.#folded)) this.#source?.close();
+  }
+
+  #hearPlace({ data }: MessageEvent<string>): void {
+    if (this.#folded) this.#fold(placed(this.#folded, (JSON.parse(data) as QueuePlace).ahead));
   }
 
   #again(): void {
@@ -110,10 +116,4 @@ export class Feed {
     this.#snapshot = snapshot;
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** Nothing more is to be heard: the session has ended and its machine, if there was one, is gone. */
-function isOver(view: SessionView): boolean {
-  const hasStep = (name: string) => view.steps.some(({ step }) => step === name);
-  return isEnded(view.state) && (hasStep("machine-destroyed") || !hasStep("offer-stored"));
 }

@@ -80,7 +80,9 @@ const PHASES: readonly Phase[] = [
 ];
 
 /** The phases of a session as it stands. Without a view, the click was just now. */
-export function phasesOf(view: Pick<SessionView, "steps" | "createdAt"> | undefined): PhaseView[] {
+export function phasesOf(
+  view: (Pick<SessionView, "steps" | "createdAt"> & Partial<SessionView>) | undefined,
+): PhaseView[] {
   const reached = new Map(view?.steps.map(({ step, at }) => [step, at]));
   let isFirstOpen = true;
   return PHASES.map((phase) => {
@@ -89,7 +91,9 @@ export function phasesOf(view: Pick<SessionView, "steps" | "createdAt"> | undefi
     if (missing) isFirstOpen = false;
     const last = Math.max(...phase.steps.map(({ step }) => reached.get(step) ?? 0));
     const doneMs = !missing && view ? Math.max(0, last - view.createdAt) : undefined;
-    return { id: phase.id, title: phase.title, state, detail: missing?.doing ?? "", doneMs };
+    const waits = view?.state === "queued" && state === "active";
+    const detail = waits ? "Waiting for a place" : (missing?.doing ?? "");
+    return { id: phase.id, title: phase.title, state, detail, doneMs };
   });
 }
 

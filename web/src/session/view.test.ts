@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SessionEvent, SessionView } from "../api/types";
-import { apply, fold, isEnded } from "./view";
+import { apply, fold, isEnded, isOver, placed } from "./view";
 
 const view: SessionView = {
   sessionId: "ses_1",
@@ -26,6 +26,28 @@ const log: SessionEvent[] = [
   { id: 12, at: 9500, kind: "step", step: "machine-destroyed" },
 ];
 const replay = (from: SessionView, events = log) => events.reduce(apply, fold(from)).view;
+
+describe("who waits for a place", () => {
+  const queued: SessionView = { ...view, state: "queued", ahead: 2 };
+
+  it("moves up, and forgets its place with it", () => {
+    const moved = placed(fold(queued), 1);
+    expect(moved.view.ahead).toBe(1);
+    const started = apply(moved, { id: 1, at: 2000, kind: "state", state: "starting" });
+    expect(started.view).toEqual({ ...view, state: "starting" });
+    expect(placed(started, 0)).toBe(started);
+  });
+
+  it("has no machine whose end is waited for", () => {
+    const reason = { code: "no-capacity" as const, detail: "Full." };
+    const end: SessionEvent = { id: 2, at: 3000, kind: "state", state: "failed", reason };
+    expect(isOver(apply(fold(queued), end))).toBe(true);
+    const started = apply(fold(queued), { id: 1, at: 2000, kind: "state", state: "starting" });
+    expect(isOver(apply(started, end))).toBe(false);
+    const gone: SessionEvent = { id: 3, at: 4000, kind: "step", step: "machine-destroyed" };
+    expect(isOver(apply(apply(started, end), gone))).toBe(true);
+  });
+});
 
 describe("the view", () => {
   it("follows the log to its end", () => {

@@ -8,29 +8,36 @@ export interface Folded {
   /** The newest epoch that the stream itself has told of: steps of older epochs than the view's don't count. */
   readonly streamEpoch: number;
   readonly lastId: number;
+  /** It has, or has had, a machine: one that waits for a place and ends has none to be destroyed. */
+  readonly hadMachine: boolean;
 }
+
+/** States in which a session has a machine. */
+const WITH_MACHINE = new Set<SessionState>(["starting", "signing-in", "saving"]);
 
 /** Steps that belong to an epoch and begin again with the next. */
 const EPOCH_STEPS = new Set<Step>(["answer-stored", "ice-connected", "dtls-connected", "frame-decoded"]);
 
 const RANK: Record<SessionState, number> = {
   "waiting-for-offer": 0,
-  starting: 1,
-  "signing-in": 2,
-  saving: 3,
-  succeeded: 4,
-  failed: 4,
-  cancelled: 4,
-  "timed-out": 4,
+  queued: 1,
+  starting: 2,
+  "signing-in": 3,
+  saving: 4,
+  succeeded: 5,
+  failed: 5,
+  cancelled: 5,
+  "timed-out": 5,
 };
 
 /** Whether a state is an end (invariant one-end). */
 export function isEnded(state: SessionState): boolean {
-  return RANK[state] === 4;
+  return RANK[state] === 5;
 }
 
 export function fold(view: SessionView): Folded {
-  return { view, streamEpoch: 0, lastId: 0 };
+  const hadMachine = view.machine != null || WITH_MACHINE.has(view.state);
+  return { view, streamEpoch: 0, lastId: 0, hadMachine };
 }
 
 /** The view after an event. Events that were applied before change nothing. */
@@ -42,7 +49,9 @@ export function apply(folded: Folded, event: SessionEvent): Folded {
       if (RANK[event.state] <= RANK[folded.view.state]) return next;
       const ended = isEnded(event.state) ? { endedAt: event.at } : {};
       const reason = event.reason ? { reason: event.reason } : {};
-      return { ...next, view: { ...folded.view, state: event.state, ...reason, ...ended } };
+      const { ahead: _, ...view } = folded.view;
+      const hadMachine = folded.hadMachine || WITH_MACHINE.has(event.state);
+      return { ...next, hadMachine, view: { ...view, state: event.state, ...reason, ...ended } };
     }
     case "step":
       return { ...next, view: withStep(folded, { step: event.step, at: event.at }) };
@@ -58,6 +67,16 @@ export function apply(folded: Folded, event: SessionEvent): Folded {
     case "credential":
       return { ...next, view: { ...folded.view, credential: event.credential } };
   }
+}
+
+/** The view when the stream has told where the session stands, while it waits for a place. */
+export function placed(folded: Folded, ahead: number): Folded {
+  return folded.view.state === "queued" ? { ...folded, view: { ...folded.view, ahead } } : folded;
+}
+
+/** Nothing more is to be heard: the session has ended and its machine, if there was one, is gone. */
+export function isOver({ view, hadMachine }: Folded): boolean {
+  return isEnded(view.state) && (!hadMachine || view.steps.some(({ step }) => step === "machine-destroyed"));
 }
 
 function withEpoch(old: SessionView, epoch: number): SessionView {

@@ -40,7 +40,11 @@ export function Bar(props: BarProps) {
       </button>
       <Monogram name={name} />
       <h1 className="bar-name">{name}</h1>
-      {watcher ? <Watching watcher={watcher} /> : <Connection viewer={viewer} status={statusOf(viewer)} />}
+      {watcher ? (
+        <Watching watcher={watcher} />
+      ) : (
+        <Connection viewer={viewer} status={statusOf(viewer, state.view?.state === "queued")} />
+      )}
       <p className="bar-phase" aria-live="polite">
         {watcher ? "You see the desktop; mouse and keys are not sent" : announcement(phases, viewer)}
       </p>

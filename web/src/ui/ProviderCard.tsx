@@ -53,6 +53,7 @@ export function ProviderCard({ provider }: { provider: Provider }) {
 }
 
 function Status({ provider }: { provider: Provider }) {
+  if (provider.session?.state === "queued") return <span className="status busy">Waiting for a machine</span>;
   if (provider.session) return <span className="status busy">Signing in</span>;
   if (provider.credential) return <span className="status good">Connected</span>;
   return <span className="status">Not connected</span>;

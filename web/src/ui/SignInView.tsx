@@ -98,10 +98,11 @@ function Over({ signIn, name, state, viewer }: RunningProps) {
   if (viewer.phase.at === "elsewhere")
     return <Elsewhere onTakeOver={() => signIn.takeOver()} onWatch={() => signIn.watch()} />;
   const clickedAt = state.view?.createdAt ?? signIn.clickedAt;
+  const queue = state.view?.state === "queued" ? { ahead: state.view.ahead ?? undefined } : undefined;
   return (
     <>
       {!viewer.pictured && !needsExplaining(viewer) && (
-        <Progress name={name} phases={phasesOf(state.view)} clickedAt={clickedAt} />
+        <Progress name={name} phases={phasesOf(state.view)} clickedAt={clickedAt} queue={queue} />
       )}
       <Trouble viewer={viewer} onRetry={() => signIn.viewer.retryNow()} />
     </>

@@ -9,8 +9,8 @@ export interface Status {
   word: string;
 }
 
-/** The connection in one or two words. */
-export function statusOf(viewer: ViewerSnapshot): Status {
+/** The connection in one or two words. `isQueued`: its session waits for a place. */
+export function statusOf(viewer: ViewerSnapshot, isQueued = false): Status {
   switch (viewer.phase.at) {
     case "live":
       return { tone: "good", word: "Live" };
@@ -18,6 +18,7 @@ export function statusOf(viewer: ViewerSnapshot): Status {
     case "offering":
     case "posting":
     case "answering":
+      if (isQueued) return { tone: "busy", word: "Waiting" };
       return { tone: "busy", word: viewer.pictured ? "Reconnecting" : "Starting" };
     case "connecting":
     case "securing":

@@ -54,6 +54,7 @@ const takenOver = (current: number | undefined): Event => ({
   attempt: 1,
   event: { type: "taken-over", ...(current === undefined ? {} : { current }) },
 });
+const queued = (is: boolean): Event => ({ type: "queued", queued: is });
 const ANSWERED = [start, "offered", "posted", "answered"] as const;
 const LIVE = [...ANSWERED, "ice-connected", "dtls-connected", "frame"] as const;
 
@@ -547,3 +548,11 @@ function anyEvent(random: () => number, current: number): Event {
     };
   return attempt(pick(kinds), random() < 0.9 ? current : current - 1);
 }
+
+it("a connection waits for as long as its session waits for a place, and for its answer from then on", () => {
+  const { state } = run([start, "offered", "posted", queued(true)]);
+  expect([state.phase.at, deadline(state)]).toEqual(["answering", undefined]);
+  const { state: placed, effects } = run([queued(false)], state);
+  expect([placed.phase.at, deadline(placed), placed.attempt]).toEqual(["answering", limits.ANSWER_MS, 1]);
+  expect(effects).toEqual([]);
+});

@@ -74,6 +74,8 @@ export interface State {
   readonly newest: number;
   /** How long the machine's last answer took, there and back. */
   readonly rttMs: number;
+  /** The session waits for a place: nobody can answer, and the connection waits as well. */
+  readonly queued: boolean;
 }
 
 /** What one attempt's connection and calls report. */
@@ -100,6 +102,8 @@ export type Event =
   | { type: "deadline" }
   /** The session has this epoch now. It may be this page's own. */
   | { type: "epoch"; epoch: number }
+  /** The session waits for a place, or has one. */
+  | { type: "queued"; queued: boolean }
   /** The person wants the desktop here, wherever it is shown. */
   | { type: "take-over" }
   /** The person leaves the desktop to another page. */
@@ -130,6 +134,7 @@ export const initial: State = {
   own: undefined,
   newest: 0,
   rttMs: 0,
+  queued: false,
 };
 
 /** How long the present phase may last; its end is a `deadline` event. */
@@ -142,7 +147,8 @@ export function deadline(state: State): number | undefined {
     case "reposting":
       return state.phase.pauseMs;
     case "answering":
-      return limits.ANSWER_MS;
+      // The controller ends a session that waits for too long.
+      return state.queued ? undefined : limits.ANSWER_MS;
     case "connecting":
       return limits.ICE_MS;
     case "securing":
@@ -175,6 +181,8 @@ export function step(state: State, event: Event): Step {
       return deadlineStep(state);
     case "epoch":
       return epochStep({ ...state, newest: Math.max(state.newest, event.epoch) });
+    case "queued":
+      return stay({ ...state, queued: event.queued });
     case "take-over":
       return state.phase.at === "elsewhere" || state.phase.at === "idle"
         ? open({ ...state, own: undefined, failures: 0 })

@@ -89,7 +89,8 @@ export class Viewer {
   }
 
   /** What the session's stream says that concerns the connection. */
-  sessionSays(news: { epoch: number; ended: boolean }): void {
+  sessionSays(news: { epoch: number; ended: boolean; queued: boolean }): void {
+    this.#driver.handle({ type: "queued", queued: news.queued });
     this.#driver.handle(news.ended ? { type: "session-ended" } : { type: "epoch", epoch: news.epoch });
   }
 

@@ -3,7 +3,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use anteroom_protocol::session::SessionEvent;
+use anteroom_protocol::session::{QueuePlace, SessionEvent};
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
@@ -21,7 +21,10 @@ use super::{
     openapi::Problems,
     problems::Answer,
 };
-use crate::{Controller, poll::Follower};
+use crate::{
+    Controller,
+    poll::{Follower, News},
+};
 
 /// Proxies in front commonly cut a silent stream after 30 or 60 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -40,7 +43,8 @@ pub(crate) struct AfterEvent {
     after: u32,
 }
 
-/// The session's events from the first, or from the one after Last-Event-ID. The stream ends when the session has
+/// The session's events from the first, or from the one after Last-Event-ID. While the session waits for a place, events
+/// named `place` without an id say how many are before it (`{"ahead": 2}`), whenever that changes. The stream ends when the session has
 /// ended and its machine is gone; 204 says that there will be no more, so that a reader does not come again.
 #[utoipa::path(
     get, path = "/api/session/{id}/events", tag = "person",
@@ -84,8 +88,7 @@ fn last_event(headers: &HeaderMap) -> Option<u32> {
 fn events(follower: Follower) -> impl Stream<Item = Result<Event, axum::Error>> {
     let read = stream::unfold(follower, |mut follower| async move {
         match follower.next().await {
-            Ok(events) if events.is_empty() => None,
-            Ok(events) => Some((events, follower)),
+            Ok(news) => news.map(|news| (news, follower)),
             // The reader comes again with the last id that it has seen.
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "an event stream breaks off");
@@ -93,7 +96,17 @@ fn events(follower: Follower) -> impl Stream<Item = Result<Event, axum::Error>> 
             }
         }
     });
-    read.flat_map(|events| stream::iter(events.into_iter().map(|event| encoded(&event))))
+    read.flat_map(|news| {
+        stream::iter(match news {
+            News::Events(events) => events.iter().map(encoded).collect::<Vec<_>>(),
+            News::Place(place) => vec![placed(place)],
+        })
+    })
+}
+
+/// Without an id: it belongs to no log, and a reader goes on after the event before it.
+fn placed(place: QueuePlace) -> Result<Event, axum::Error> {
+    Event::default().event("place").json_data(place)
 }
 
 fn encoded(event: &SessionEvent) -> Result<Event, axum::Error> {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use anteroom_protocol::{problem::Problem, signaling::Side};
+use anteroom_protocol::{problem::Problem, session::QueuePlace, signaling::Side};
 use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
@@ -54,8 +54,11 @@ pub fn description() -> OpenApi {
     ]);
     let components = all.components.get_or_insert_with(Default::default);
     // Named by parameters and by `Problems` only, which bring no schemas along.
-    let mut parts =
-        vec![(Problem::name().into_owned(), Problem::schema()), (Side::name().into_owned(), Side::schema())];
+    let mut parts = vec![
+        (Problem::name().into_owned(), Problem::schema()),
+        (Side::name().into_owned(), Side::schema()),
+        (QueuePlace::name().into_owned(), QueuePlace::schema()),
+    ];
     Problem::schemas(&mut parts);
     components.schemas.extend(parts);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();

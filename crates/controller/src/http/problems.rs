@@ -3,6 +3,7 @@
 
 use anteroom_protocol::{Epoch, problem::Problem, sdpfrag::InvalidFragment, session::Reason, signaling::InvalidSignal};
 use anteroom_session::{Refusal, view::ViewRefusal};
+use anteroom_store::Full;
 use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -106,11 +107,17 @@ impl From<Error> for Failure {
                 "This Idempotency-Key came with another provider or offer before. Use a new key for each click.",
             )
             .field("Idempotency-Key"),
-            Error::NoCapacity => Self::new(
+            Error::NoCapacity(full) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "no-capacity",
                 "No place for another machine",
-                "All places for machines are taken. End a sign-in, or try again when one has ended.",
+                match full {
+                    Full::Machines => "All places for machines are taken. Try again when a sign-in has ended.",
+                    Full::Owner => "You have as many machines as one person may. End a sign-in, or try again later.",
+                    Full::Queue => {
+                        "All places for machines are taken, and as many sign-ins wait for one as may. Try again later."
+                    }
+                },
             ),
             Error::CredentialRefused(problem) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,

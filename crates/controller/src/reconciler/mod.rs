@@ -69,18 +69,29 @@ impl Reconciler {
                 biased;
                 () = wanted.heard() => {
                     self.adopt_named().await;
-                    self.stock(false).await;
+                    self.fill(false).await;
                 }
                 _ = sweep.tick() => {
                     self.adopt_rows().await;
                     self.reclaim().await;
-                    self.stock(true).await;
+                    self.fill(true).await;
                 }
                 Some(ended) = self.owners.join_next_with_id() => {
                     self.disown(ended);
-                    self.stock(false).await;
+                    self.fill(false).await;
                 }
             }
+        }
+    }
+
+    /// Gives free places to the sessions that wait for one, and then to the pool: what waits for nobody waits behind them.
+    async fn fill(&self, sweep: bool) {
+        match self.controller.serve_queue().await {
+            Ok(waits) => self.stock(sweep, waits).await,
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "sessions that wait for a place could not be served; the next sweep tries again"
+            ),
         }
     }
 

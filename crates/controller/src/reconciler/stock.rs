@@ -48,8 +48,9 @@ async fn give_up(
 }
 
 impl Reconciler {
-    /// Takes the steps that are due. After a failure only a `sweep` makes another one.
-    pub(super) async fn stock(&self, sweep: bool) {
+    /// Takes the steps that are due. After a failure only a `sweep` makes another one, and none is made while sessions wait
+    /// for a place.
+    pub(super) async fn stock(&self, sweep: bool, has_queue: bool) {
         // Without a pool, only one that was configured before can have left something.
         if !sweep && self.controller.settings.pool.size == 0 {
             return;
@@ -57,7 +58,7 @@ impl Reconciler {
         if sweep {
             self.controller.pool.forgive();
         }
-        if let Err(error) = self.try_stock(sweep).await {
+        if let Err(error) = self.try_stock(sweep, has_queue).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the pool of machines is not as it should be; the next sweep looks again"
@@ -65,13 +66,13 @@ impl Reconciler {
         }
     }
 
-    async fn try_stock(&self, sweep: bool) -> Result<(), Error> {
+    async fn try_stock(&self, sweep: bool, has_queue: bool) -> Result<(), Error> {
         let mut rows = self.controller.store.stock().await?;
         rows.retain(|row| row.driver == self.driver.name());
         let silent = if sweep { self.silent(&rows) } else { BTreeSet::new() };
         for due in moves(&rows, &self.goal(&rows, &silent)) {
             match due {
-                Move::Plan if self.controller.pool.has_failed() => {}
+                Move::Plan if has_queue || self.controller.pool.has_failed() => {}
                 Move::Plan => self.plan().await?,
                 Move::Retire(machine) => {
                     if self.controller.store.retire_pooled(&machine).await? {
@@ -117,7 +118,7 @@ impl Reconciler {
                 Ok(())
             }
             // Sessions have all the places.
-            Err(CommitError::NoCapacity) => Ok(()),
+            Err(CommitError::NoCapacity(_)) => Ok(()),
             Err(CommitError::Store(error)) => Err(error.into()),
             Err(
                 CommitError::Conflict(_)

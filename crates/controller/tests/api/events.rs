@@ -1,6 +1,6 @@
 //! The event stream: every event once, in order, with its number; a reader goes on where it was.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use axum::{
     body::BodyDataStream,
@@ -15,13 +15,16 @@ use crate::{
 };
 
 /// Reads one stream.
-struct Stream {
+pub(crate) struct Stream {
     body: BodyDataStream,
     text: String,
+    /// What was read while the other kind was waited for.
+    events: VecDeque<Value>,
+    places: VecDeque<u64>,
 }
 
 impl Stream {
-    async fn open(running: &Running, who: &Who, session: &str, last: Option<u32>) -> Self {
+    pub(crate) async fn open(running: &Running, who: &Who, session: &str, last: Option<u32>) -> Self {
         let mut request = request(PERSON_HOST, who, Method::GET, &format!("/api/session/{session}/events"), None);
         if let Some(last) = last {
             request.headers_mut().insert("last-event-id", last.into());
@@ -29,25 +32,42 @@ impl Stream {
         let response = running.person_response(request).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
-        Self { body: response.into_body().into_data_stream(), text: String::new() }
+        Self {
+            body: response.into_body().into_data_stream(),
+            text: String::new(),
+            events: VecDeque::new(),
+            places: VecDeque::new(),
+        }
     }
 
     /// The next event; `None` when the stream has ended. Comments are skipped.
     async fn next(&mut self) -> Option<Value> {
-        loop {
-            while let Some((block, rest)) = self.text.split_once("\n\n") {
-                let (block, rest) = (block.to_owned(), rest.to_owned());
-                self.text = rest;
-                if let Some(event) = parsed(&block) {
-                    return Some(event);
-                }
-            }
-            let chunk = tokio::time::timeout(DEADLINE, self.body.next()).await.expect("the stream goes on");
-            self.text.push_str(std::str::from_utf8(&chunk?.unwrap()).unwrap());
-        }
+        while self.events.is_empty() && self.read().await {}
+        self.events.pop_front()
     }
 
-    async fn until(&mut self, kind: &str, value: Value) -> Vec<Value> {
+    /// The next place in the queue that is told.
+    pub(crate) async fn place(&mut self) -> u64 {
+        while self.places.is_empty() && self.read().await {}
+        self.places.pop_front().expect("a place is told before the stream's end")
+    }
+
+    /// Reads a piece; false at the stream's end.
+    async fn read(&mut self) -> bool {
+        let chunk = tokio::time::timeout(DEADLINE, self.body.next()).await.expect("the stream goes on");
+        let Some(chunk) = chunk else { return false };
+        self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+        while let Some((block, rest)) = self.text.split_once("\n\n") {
+            match placed(block) {
+                Some(place) => self.places.push_back(place),
+                None => self.events.extend(parsed(block)),
+            }
+            self.text = rest.to_owned();
+        }
+        true
+    }
+
+    pub(crate) async fn until(&mut self, kind: &str, value: Value) -> Vec<Value> {
         let mut all = Vec::new();
         loop {
             let event = self.next().await.expect("the event comes before the stream's end");
@@ -57,6 +77,15 @@ impl Stream {
             }
         }
     }
+}
+
+fn placed(block: &str) -> Option<u64> {
+    let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    (field("event:") == Some("place")).then(|| {
+        assert_eq!(field("id:"), None, "a place belongs to no log");
+        let told: Value = serde_json::from_str(field("data:").unwrap()).unwrap();
+        told["ahead"].as_u64().unwrap()
+    })
 }
 
 fn parsed(block: &str) -> Option<Value> {

@@ -46,6 +46,8 @@ pub(crate) struct Lab {
     pub(crate) entropy: Arc<Counter>,
     pub(crate) ring: KeyRing,
     pub(crate) max_machines: u32,
+    pub(crate) per_owner: Option<u32>,
+    pub(crate) max_queued: u32,
     pub(crate) pool: PoolSettings,
     pub(crate) made_from: String,
     pub(crate) deadlines: DeadlineOverrides,
@@ -145,6 +147,8 @@ impl Lab {
             entropy: Arc::default(),
             ring: KeyRing::new(Key::from_random([7; 32].into())),
             max_machines: 8,
+            per_owner: None,
+            max_queued: 9,
             pool: PoolSettings::default(),
             made_from: "image 1".to_owned(),
             deadlines: DeadlineOverrides::default(),
@@ -183,7 +187,7 @@ impl Lab {
             first: [10, 87, 0, 2].into(),
             last: [10, 87, 0, 200].into(),
             max_machines: self.max_machines,
-            max_machines_per_owner: self.max_machines,
+            max_machines_per_owner: self.per_owner.unwrap_or(self.max_machines),
         };
         Settings {
             owner_name: "Owner".to_owned(),
@@ -195,6 +199,7 @@ impl Lab {
             engine: MediaEngine::Str0m,
             deadlines: self.deadlines,
             pool: self.pool,
+            max_queued: self.max_queued,
         }
     }
 

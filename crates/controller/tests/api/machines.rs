@@ -129,7 +129,7 @@ async fn the_controllers_absence_counts_against_no_machine_and_no_agent() {
 #[tokio::test(start_paused = true)]
 async fn without_a_place_nothing_is_stored_and_a_place_that_is_free_again_is_used() {
     let mut lab = Lab::new();
-    lab.max_machines = 1;
+    (lab.max_machines, lab.max_queued) = (1, 0);
     let running = lab.start().await;
     let owner = running.owner().await;
     let first = running.click(&owner, "codex", "o1").await;

@@ -13,6 +13,7 @@ mod harness;
 mod machines;
 mod negotiation;
 mod pool;
+mod queue;
 mod relays;
 mod sign_in;
 mod whep;

@@ -88,6 +88,10 @@ impl Store for SqliteStore {
         sessions::live(&self.database, after, limit).await
     }
 
+    async fn queue(&self, limit: u32) -> Result<Vec<SessionId>, StoreError> {
+        sessions::queue(&self.database, limit).await
+    }
+
     async fn sessions_of(&self, owner: &UserId, limit: u32) -> Result<Vec<Stored>, StoreError> {
         sessions::newest_of(&self.database, owner, limit).await
     }

@@ -7,7 +7,7 @@ use anteroom_session::{
     Change,
     machine::{MachineRow, Seen, Wanted},
 };
-use anteroom_store::{AddressPool, CommitError, MAX_STOCK, Placement, StoreError, TokenDigest, decided_at};
+use anteroom_store::{AddressPool, CommitError, Full, MAX_STOCK, Placement, StoreError, TokenDigest, decided_at};
 use sqlx::{SqliteConnection, sqlite::SqliteQueryResult};
 
 use crate::{
@@ -57,7 +57,7 @@ pub(crate) async fn plan(
     let action = || format!("plan machine {id} for session {}", session.id);
     let placement = placement.ok_or_else(|| StoreError::new(action(), "a planned machine needs a placement"))?;
     if owned_by(connection, &session.owner).await.during(action())? >= placement.pool.max_machines_per_owner {
-        return Err(CommitError::NoCapacity);
+        return Err(CommitError::NoCapacity(Full::Owner));
     }
     let bound = sqlx::query(
         "UPDATE machines SET session = ? WHERE machine = ? AND session IS NULL AND wanted = 'running' AND seen <> 'gone'",
@@ -102,7 +102,7 @@ async fn insert(
 ) -> Result<(), CommitError> {
     let action = || format!("plan machine {id}");
     let address = free_address(connection, &placement.pool).await.during(action())?;
-    let address = address.ok_or(CommitError::NoCapacity)?;
+    let address = address.ok_or(CommitError::NoCapacity(Full::Machines))?;
     sqlx::query(
         "INSERT INTO machines (machine, session, driver, address, wanted, seen, seen_at, attempts, created_at, made_from)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?7, ?8)",

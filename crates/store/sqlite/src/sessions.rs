@@ -2,7 +2,7 @@
 
 use anteroom_protocol::{SessionId, UserId, session::SessionEvent};
 use anteroom_session::{Change, Session, Write};
-use anteroom_store::{CommitError, Extras, StoreError, Stored, decided_at};
+use anteroom_store::{CommitError, Extras, Full, StoreError, Stored, decided_at};
 use sqlx::SqliteConnection;
 
 use crate::{
@@ -17,6 +17,7 @@ struct Columns {
     state: String,
     ended: bool,
     deadline_at: Option<i64>,
+    queued_at: Option<i64>,
     machine: Option<String>,
     body: String,
 }
@@ -27,6 +28,7 @@ impl Columns {
             state: word(&session.state()),
             ended: session.end().is_some(),
             deadline_at: session.deadline().map(|at| at.0),
+            queued_at: session.queued_since().map(|at| at.0),
             machine: session.machine.as_ref().map(ToString::to_string),
             body: to_json(session),
         }
@@ -118,6 +120,7 @@ async fn apply(
                 signaling::append(connection, id, *epoch, *side, candidates).await?;
             }
             Write::Event(event) => append_event(connection, id, event).await?,
+            Write::JoinQueue => join_queue(connection, id, extras).await?,
             Write::PlanMachine(machine) => {
                 machines::plan(connection, machine, change, extras.placement.as_ref()).await?;
             }
@@ -132,9 +135,9 @@ async fn apply(
 async fn insert(connection: &mut SqliteConnection, session: &Session, key: Option<&str>) -> Result<bool, StoreError> {
     let columns = Columns::of(session);
     let done = sqlx::query(
-        "INSERT INTO sessions (session, owner, provider, state, ended, deadline_at, created_at, machine, body, version,
-                               idempotency_key)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) ON CONFLICT (session) DO NOTHING",
+        "INSERT INTO sessions (session, owner, provider, state, ended, deadline_at, queued_at, created_at, machine, body,
+                               version, idempotency_key)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) ON CONFLICT (session) DO NOTHING",
     )
     .bind(session.id.as_str())
     .bind(session.owner.as_str())
@@ -142,6 +145,7 @@ async fn insert(connection: &mut SqliteConnection, session: &Session, key: Optio
     .bind(columns.state)
     .bind(columns.ended)
     .bind(columns.deadline_at)
+    .bind(columns.queued_at)
     .bind(session.created_at.0)
     .bind(columns.machine)
     .bind(columns.body)
@@ -161,13 +165,14 @@ async fn update(
     let Ok(version) = i64::try_from(version) else { return Ok(None) };
     let columns = Columns::of(session);
     sqlx::query_scalar(
-        "UPDATE sessions SET state = ?, ended = ?, deadline_at = ?, machine = ?, body = ?, version = version + 1
+        "UPDATE sessions SET state = ?, ended = ?, deadline_at = ?, queued_at = ?, machine = ?, body = ?, version = version + 1
          WHERE session = ? AND version = ?
          RETURNING EXISTS (SELECT 1 FROM machines WHERE machines.machine = sessions.machine)",
     )
     .bind(columns.state)
     .bind(columns.ended)
     .bind(columns.deadline_at)
+    .bind(columns.queued_at)
     .bind(columns.machine)
     .bind(columns.body)
     .bind(session.id.as_str())
@@ -190,6 +195,30 @@ async fn append_event(
         .await
         .during(format!("append event {} of session {id}", event.id))?;
     Ok(())
+}
+
+/// The session stands in its table by now.
+async fn join_queue(connection: &mut SqliteConnection, id: &SessionId, extras: &Extras) -> Result<(), CommitError> {
+    let action = || format!("have session {id} wait for a place");
+    let max = extras.max_queued;
+    let max = max.ok_or_else(|| StoreError::new(action(), "who joins the queue says how long it may be"))?;
+    let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM sessions WHERE queued_at IS NOT NULL")
+        .fetch_one(connection)
+        .await
+        .during(action())?;
+    if waiting > i64::from(max) { Err(CommitError::NoCapacity(Full::Queue)) } else { Ok(()) }
+}
+
+pub(crate) async fn queue(database: &Database, limit: u32) -> Result<Vec<SessionId>, StoreError> {
+    let action = "list the sessions that wait for a place";
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT session FROM sessions WHERE queued_at IS NOT NULL ORDER BY queued_at, number LIMIT ?",
+    )
+    .bind(limit)
+    .fetch_all(&mut *database.reader().await?)
+    .await
+    .during(action)?;
+    ids.iter().map(|id| from_word(id, action)).collect()
 }
 
 pub(crate) async fn one(database: &Database, id: &SessionId) -> Result<Option<Stored>, StoreError> {

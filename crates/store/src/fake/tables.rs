@@ -17,7 +17,7 @@ use anteroom_session::{
 
 use super::views::ViewTables;
 use crate::{
-    AccessRow, AddressPool, CommitError, CredentialRow, Extras, FailedMachine, KEPT_CREDENTIAL_VERSIONS,
+    AccessRow, AddressPool, CommitError, CredentialRow, Extras, FailedMachine, Full, KEPT_CREDENTIAL_VERSIONS,
     KEPT_LOG_BYTES, KEPT_LOGS, MAX_STOCK, Placement, StoreError, Stored, TokenDigest, decided_at,
 };
 
@@ -74,6 +74,19 @@ impl Tables {
         behind.filter(live).take(limit as usize).cloned().collect()
     }
 
+    pub(super) fn queue(&self) -> Vec<SessionId> {
+        let sessions = self.sessions.iter().map(|record| &record.stored.session);
+        let mut waiting: Vec<_> = sessions.filter_map(|session| Some((session.queued_since()?, session))).collect();
+        waiting.sort_by_key(|(since, _)| *since);
+        waiting.into_iter().map(|(_, session)| session.id.clone()).collect()
+    }
+
+    /// The session stands in its table by now.
+    fn join_queue(&self, id: &SessionId, extras: &Extras) -> Result<(), CommitError> {
+        let max = extras.max_queued.ok_or_else(|| refused(id, "who joins the queue says how long it may be"))?;
+        if self.queue().len() > max as usize { Err(CommitError::NoCapacity(Full::Queue)) } else { Ok(()) }
+    }
+
     pub(super) fn create_session(
         &mut self,
         session: &Session,
@@ -115,6 +128,7 @@ impl Tables {
                 Write::Answer { epoch, answer } => self.put_answer(id, *epoch, answer)?,
                 Write::Candidates { epoch, side, candidates } => self.append(id, *epoch, *side, candidates)?,
                 Write::Event(event) => self.append_event(id, event)?,
+                Write::JoinQueue => self.join_queue(id, extras)?,
                 Write::PlanMachine(machine) => self.plan(machine, change, extras.placement.as_ref())?,
                 Write::SawMachine(machine) => self.saw_created(machine)?,
                 Write::RetireMachine(machine) => self.machine_mut(machine)?.row.wanted = Wanted::Gone,
@@ -220,7 +234,7 @@ impl Tables {
             return Err(refused(id, "a machine needs a stored offer").into());
         }
         if self.owned_by(&session.owner) >= placement.pool.max_machines_per_owner as usize {
-            return Err(CommitError::NoCapacity);
+            return Err(CommitError::NoCapacity(Full::Owner));
         }
         if self.machine(id).is_some() {
             let record = self.machine_mut(id)?;
@@ -261,7 +275,7 @@ impl Tables {
             id: id.clone(),
             session,
             driver: placement.driver.clone(),
-            address: self.free_address(&placement.pool).ok_or(CommitError::NoCapacity)?,
+            address: self.free_address(&placement.pool).ok_or(CommitError::NoCapacity(Full::Machines))?,
             wanted: Wanted::Running,
             seen: Seen::Planned,
             attempts: 0,

@@ -82,7 +82,13 @@ pub fn candidate(name: &str) -> Candidate {
 #[must_use]
 pub fn offer_input(sdp: &str, machine: u32) -> Input {
     let candidates = vec![candidate("a"), candidate("b")];
-    Input::Offer { offer: offer(sdp), candidates, after: None, machine: machine_id(machine) }
+    Input::Offer { offer: offer(sdp), candidates, after: None, machine: Some(machine_id(machine)) }
+}
+
+/// An offer when there is no place for a machine.
+#[must_use]
+pub fn offer_in_queue(sdp: &str) -> Input {
+    Input::Offer { offer: offer(sdp), candidates: Vec::new(), after: None, machine: None }
 }
 
 /// An answer to the offer with this SDP, with one candidate.

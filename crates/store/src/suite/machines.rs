@@ -12,7 +12,7 @@ use super::fixtures::{
     NOW, Tested, decide, digest, handle, machine, machine_id, offer_input, placed, pool, read, session, session_id,
     start, try_start, user,
 };
-use crate::{AddressPool, CommitError, Extras};
+use crate::{AddressPool, CommitError, Extras, Full};
 
 pub async fn a_machine_for_a_session_without_an_offer_is_refused(store: Tested) {
     let waiting = session(1, &user(1));
@@ -40,7 +40,7 @@ pub async fn an_address_is_never_handed_out_twice(store: Tested) {
     }
     let outcomes = starts.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 8, "{outcomes:?}");
-    let full = outcomes.iter().filter(|outcome| matches!(outcome, Err(CommitError::NoCapacity)));
+    let full = outcomes.iter().filter(|outcome| matches!(outcome, Err(CommitError::NoCapacity(_))));
     assert_eq!(full.count(), 4, "{outcomes:?}");
     let addresses: BTreeSet<_> = store.machines(None, 99).await.unwrap().into_iter().map(|row| row.address).collect();
     assert_eq!(addresses, (2..10).map(|host| Ipv4Addr::new(10, 87, 0, host)).collect());
@@ -49,7 +49,7 @@ pub async fn an_address_is_never_handed_out_twice(store: Tested) {
 pub async fn an_address_is_free_again_when_its_machine_is_gone_and_not_before(store: Tested) {
     start(&store, 1, &user(1), pool(1)).await;
     let full =
-        async |number| matches!(try_start(&store, number, &user(1), pool(1)).await, Err(CommitError::NoCapacity));
+        async |number| matches!(try_start(&store, number, &user(1), pool(1)).await, Err(CommitError::NoCapacity(_)));
     for seen in [Seen::Creating, Seen::Running] {
         store.saw_machine(&machine_id(1), seen, NOW).await.unwrap();
         assert!(full(2).await, "{seen:?}");
@@ -79,9 +79,9 @@ pub async fn machines_are_bounded_for_all_and_for_each_owner(store: Tested) {
     let try_start = async |number, owner| try_start(&store, number, &user(owner), bounds).await;
     assert!(try_start(1, 1).await.is_ok());
     assert!(try_start(2, 1).await.is_ok());
-    assert!(matches!(try_start(3, 1).await, Err(CommitError::NoCapacity)), "the owner has two");
+    assert!(matches!(try_start(3, 1).await, Err(CommitError::NoCapacity(Full::Owner))), "the owner has two");
     assert!(try_start(4, 2).await.is_ok());
-    assert!(matches!(try_start(5, 3).await, Err(CommitError::NoCapacity)), "there are three");
+    assert!(matches!(try_start(5, 3).await, Err(CommitError::NoCapacity(Full::Machines))), "there are three");
     store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
     assert!(try_start(6, 1).await.is_ok());
 }
@@ -231,16 +231,16 @@ pub async fn pooled_machines_count_for_all_and_for_no_owner(store: Tested) {
     let bounds = AddressPool { max_machines: 2, max_machines_per_owner: 1, ..pool(9) };
     plan_pooled(&store, 1, bounds).await.unwrap();
     plan_pooled(&store, 2, bounds).await.unwrap();
-    assert!(matches!(plan_pooled(&store, 3, bounds).await, Err(CommitError::NoCapacity)));
-    assert!(matches!(try_start(&store, 3, &user(1), bounds).await, Err(CommitError::NoCapacity)), "all are pooled");
+    assert!(matches!(plan_pooled(&store, 3, bounds).await, Err(CommitError::NoCapacity(_))));
+    assert!(matches!(try_start(&store, 3, &user(1), bounds).await, Err(CommitError::NoCapacity(_))), "all are pooled");
     start(&store, 1, &user(1), bounds).await;
     let second = try_start(&store, 2, &user(1), bounds).await;
-    assert!(matches!(second, Err(CommitError::NoCapacity)), "the owner has one: {second:?}");
+    assert!(matches!(second, Err(CommitError::NoCapacity(_))), "the owner has one: {second:?}");
     start(&store, 2, &user(2), bounds).await;
     // Each that goes is counted where it was.
     store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
     start(&store, 3, &user(1), bounds).await;
-    assert!(matches!(plan_pooled(&store, 4, bounds).await, Err(CommitError::NoCapacity)), "two are there");
+    assert!(matches!(plan_pooled(&store, 4, bounds).await, Err(CommitError::NoCapacity(_))), "two are there");
     store.saw_machine(&machine_id(2), Seen::Gone, NOW).await.unwrap();
     plan_pooled(&store, 4, bounds).await.unwrap();
     store.saw_machine(&machine_id(4), Seen::Gone, NOW).await.unwrap();

@@ -32,7 +32,7 @@ pub async fn offer_and_intent_to_create_are_one_transaction(store: Tested) {
 pub async fn without_capacity_nothing_is_stored(store: Tested) {
     start(&store, 1, &user(1), pool(1)).await;
     let refused = try_start(&store, 2, &user(1), pool(1)).await;
-    assert!(matches!(refused, Err(CommitError::NoCapacity)), "{refused:?}");
+    assert!(matches!(refused, Err(CommitError::NoCapacity(_))), "{refused:?}");
     assert_eq!(store.session(&session_id(2)).await.unwrap(), None);
     assert_eq!(store.offer(&session_id(2), Epoch(1)).await.unwrap(), None);
 
@@ -41,7 +41,7 @@ pub async fn without_capacity_nothing_is_stored(store: Tested) {
     store.create_session(&waiting, None, Extras::default()).await.unwrap();
     let before = all_of(&store, 3).await;
     let refused = store.commit(1, &decide(&waiting, offer_input("offer 1", 3)), placed(pool(1))).await;
-    assert!(matches!(refused, Err(CommitError::NoCapacity)), "{refused:?}");
+    assert!(matches!(refused, Err(CommitError::NoCapacity(_))), "{refused:?}");
     assert_eq!(all_of(&store, 3).await, before);
 }
 

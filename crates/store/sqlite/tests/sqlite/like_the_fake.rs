@@ -14,7 +14,7 @@ use anteroom_store::{
     suite::{
         fixtures::{
             NOW, answer_input, candidate_input, cli_succeeded, credential_for, credential_id, digest, machine_id,
-            offer_input, pool, provider, sealed, session, session_id, user,
+            offer_in_queue, offer_input, pool, provider, sealed, session, session_id, user,
         },
         views::{answered, fragment, opening, view_id},
     },
@@ -84,7 +84,7 @@ fn view_act() -> impl Strategy<Value = ViewAct> {
     prop::sample::select(vec![A::Open, A::Open, A::Answer, A::NotYet, A::Trickle, A::Trickle, A::Close])
 }
 
-const INPUTS: usize = 13;
+const INPUTS: usize = 15;
 
 /// One of the inputs of a session; those of an epoch name the first or second.
 fn input(choice: usize, number: u32) -> Input {
@@ -102,6 +102,8 @@ fn input(choice: usize, number: u32) -> Input {
         Input::Cancel,
         Input::MachineNotCreated { code: ReasonCode::MachineFailed, detail: String::from("no disk") },
         Input::MachineDestroyed,
+        offer_in_queue("offer 1"),
+        Input::Placed { machine: machine_id(number) },
     ];
     inputs.into_iter().nth(choice).unwrap_or(Input::Report(Report::DesktopReady))
 }
@@ -221,7 +223,7 @@ async fn commit(store: &dyn Store, number: u32, input: Input, stale: bool, row: 
     let Ok(Some(stored)) = store.session(&session_id(number)).await else { return String::from("no session") };
     match stored.session.handle(input, NOW) {
         Ok(Decision::Changed(change)) => {
-            let extras = Extras { placement: placement(), credential: row, ..Extras::default() };
+            let extras = Extras { placement: placement(), credential: row, max_queued: Some(1), ..Extras::default() };
             told_commit(store.commit(stored.version - u64::from(stale), &change, extras).await)
         }
         Ok(Decision::Same) => String::from("same"),
@@ -234,6 +236,7 @@ async fn everything(store: &dyn Store) -> Vec<String> {
     let mut told_all = vec![
         told(store.live_sessions(None, 99).await),
         told(store.machines(None, 99).await),
+        told(store.queue(99).await),
         told(store.all_credentials().await),
     ];
     for owner in (1..=USERS).map(user) {

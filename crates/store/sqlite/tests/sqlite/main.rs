@@ -5,6 +5,7 @@ mod file;
 mod kill;
 mod like_the_fake;
 mod schema;
+mod upgrade;
 
 use std::sync::Arc;
 

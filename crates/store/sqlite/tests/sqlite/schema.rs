@@ -62,6 +62,13 @@ async fn statements_that_break_an_invariant_are_refused() {
         (format!("UPDATE sessions SET state = 'failed', version = version + 1 WHERE session = '{one}'"), "ends once"),
         (format!("UPDATE sessions SET state = 'done', version = version + 1 WHERE session = '{two}'"), "CHECK"),
         (format!("UPDATE sessions SET state = 'failed', version = version + 1 WHERE session = '{two}'"), "CHECK"),
+        (format!("UPDATE sessions SET state = 'queued', version = version + 1 WHERE session = '{two}'"), "CHECK"),
+        (
+            format!(
+                "UPDATE sessions SET state = 'queued', queued_at = 1, version = version + 1 WHERE session = '{two}'"
+            ),
+            "CHECK",
+        ),
         (format!("UPDATE sessions SET version = version - 1 WHERE session = '{two}'"), "version grows by one"),
         ("UPDATE events SET body = '{}'".to_owned(), "an event never changes"),
         (format!("INSERT INTO events VALUES ('{two}', 99, '{{}}')"), "an event log has no gaps"),
@@ -107,7 +114,7 @@ async fn statements_that_break_an_invariant_are_refused() {
 async fn a_machine_without_an_offer_is_refused() {
     let (_store, mut connection, _directory) = filled().await;
     let waiting =
-        "INSERT INTO sessions SELECT NULL, 'ses', owner, provider, 'waiting-for-offer', 0, NULL, 0, NULL, '{}', 1, NULL
+        "INSERT INTO sessions SELECT NULL, 'ses', owner, provider, 'waiting-for-offer', 0, NULL, NULL, 0, NULL, '{}', 1, NULL
                    FROM sessions LIMIT 1";
     sqlx::query(waiting).execute(&mut connection).await.unwrap();
     let plan = "INSERT INTO machines VALUES (NULL, 'mac', 'ses', 'fake', 1, 'running', 'planned', 0, 0, NULL, 0, '')";
@@ -124,6 +131,8 @@ async fn queries_that_run_for_each_request_walk_no_table() {
         "SELECT body, version FROM sessions WHERE owner = '' ORDER BY number DESC LIMIT 9",
         "SELECT body, version FROM sessions WHERE (ended = 0 OR machine IS NOT NULL)
              AND number > coalesce((SELECT number FROM sessions WHERE session = ''), 0) ORDER BY number LIMIT 9",
+        "SELECT session FROM sessions WHERE queued_at IS NOT NULL ORDER BY queued_at, number LIMIT 9",
+        "SELECT count(*) FROM sessions WHERE queued_at IS NOT NULL",
         "SELECT * FROM machines WHERE seen <> 'gone'
              AND number > coalesce((SELECT number FROM machines WHERE machine = ''), 0) ORDER BY number LIMIT 9",
         "SELECT address + 1 FROM machines AS one WHERE seen <> 'gone' AND address >= 1 AND address < 9
