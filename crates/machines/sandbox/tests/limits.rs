@@ -52,8 +52,8 @@ async fn goes_on(lab: &Lab, neighbour: &MachineSpec) {
 
 fn group(lab: &Lab, controller: &str, file: &str) -> std::path::PathBuf {
     let root = Path::new("/sys/fs/cgroup");
-    let unified = root.join(&lab.config.instance);
-    let directory = if unified.exists() { unified } else { root.join(controller).join(&lab.config.instance) };
+    let unified = root.join(&lab.config.host.instance);
+    let directory = if unified.exists() { unified } else { root.join(controller).join(&lab.config.host.instance) };
     directory.join(file)
 }
 
@@ -149,10 +149,10 @@ async fn fails_by_name_and_can_be_made_later(lab: &Lab, neighbour: &MachineSpec,
 #[test]
 fn a_host_whose_disk_is_full_fails_the_new_machine_by_name_and_the_others_run_on() {
     run_lab(AGENT, &[], async |lab| {
-        let _little = Mounted::new(&lab.config.run_dir);
+        let _little = Mounted::new(&lab.config.host.run_dir);
         let neighbour = make(lab, small()).await;
         lab.console(&neighbour.id, "tick 3").await;
-        let filler = lab.config.run_dir.join("filler");
+        let filler = lab.config.host.run_dir.join("filler");
         shell(&format!("dd if=/dev/zero of={} bs=4k 2>/dev/null || true", filler.display()));
         fails_by_name_and_can_be_made_later(lab, &neighbour, "No space left on device", || {
             fs::remove_file(&filler).unwrap();
