@@ -28,7 +28,7 @@ export function network() {
 }
 
 // TOML's strings, numbers and lists of strings are written as JSON's.
-const table = (name, entries) => `[${name}]\n${Object.entries(entries).map(([key, value]) => `${key} = ${JSON.stringify(value)}`).join('\n')}\n`;
+export const table = (name, entries) => `[${name}]\n${Object.entries(entries).map(([key, value]) => `${key} = ${JSON.stringify(value)}`).join('\n')}\n`;
 const tables = (name, list) => list.map((entries) => table(`[${name}]`, entries)).join('\n');
 
 function writeAll(directory, texts) {

@@ -159,6 +159,25 @@ fn a_machines_end_is_not_told_because_the_helper_is_away() {
 }
 
 #[test]
+fn a_call_while_the_helper_is_started_anew_is_carried_out_by_the_next_one() {
+    on_runtime(async {
+        let lab = Lab::new();
+        let helper = lab.helper();
+        let client = lab.connect().await.with_patience(DEADLINE);
+        let spec = lab.spec();
+        lab.world.plan(Call::Create, Fault::Hangs);
+        let create = client.create(&spec);
+        tokio::pin!(create);
+        assert!(timeout(Duration::from_millis(50), &mut create).await.is_err());
+        helper.stop().await;
+        assert!(timeout(Duration::from_millis(50), &mut create).await.is_err(), "a helper that goes is no failure");
+        let _helper = lab.helper();
+        assert_eq!(timeout(DEADLINE, create).await.expect("in time"), Ok(()));
+        assert_eq!(client.inspect(&spec.id).await, Ok(Observed::Running));
+    });
+}
+
+#[test]
 fn a_controller_that_goes_leaves_no_call_behind() {
     on_runtime(async {
         let lab = Lab::new();

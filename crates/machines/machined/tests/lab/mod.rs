@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU8, Ordering},
     },
+    time::Duration,
 };
 
 use anteroom_machined::{Machined, Policy, Server, Socket};
@@ -69,8 +70,9 @@ impl Lab {
         Helper { stop: Some(stop), runs }
     }
 
+    /// A controller that waits for nobody.
     pub(crate) async fn connect(&self) -> Machined {
-        Machined::connect(&self.socket()).await.expect("the helper answers")
+        Machined::connect(&self.socket()).await.expect("the helper answers").with_patience(Duration::ZERO)
     }
 }
 
