@@ -10,7 +10,7 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, PoolSettings, Ports, Settings,
+    Catalogue, Controller, DeadlineOverrides, KeepSettings, PoolSettings, Ports, Settings,
     http::{self, Bounds, Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
@@ -129,6 +129,7 @@ fn settings(guest: SocketAddr) -> Settings {
             saving_ms: ms,
         },
         pool: PoolSettings::default(),
+        keep: KeepSettings::default(),
         max_queued: 0,
     }
 }

@@ -85,6 +85,10 @@ pub(crate) struct Machines {
     pub(crate) pool: u32,
     /// Mebibytes of the host's memory that stay free: below this no machine waits.
     pub(crate) pool_keep_free_mb: u32,
+    /// How many failed machines stay for a look, with all that was typed and shown in them; 0 for none. Each holds a place.
+    pub(crate) keep_failed: u32,
+    /// Hours after which a kept machine is destroyed.
+    pub(crate) keep_failed_hours: u32,
     /// What each may use: `memory_mb`, `pids`, `cpu_percent`, `disk_mb`.
     pub(crate) limits: Limits,
     /// Where `anteroom machined` is asked for machines: `/run/anteroom-machined.sock`.
@@ -250,6 +254,8 @@ impl Default for Machines {
             queue: 32,
             pool: 1,
             pool_keep_free_mb: 1024,
+            keep_failed: 0,
+            keep_failed_hours: 24,
             limits: Limits::default(),
             socket: PathBuf::from("/run/anteroom-machined.sock"),
             run_dir: PathBuf::from("/run/anteroom/machines"),

@@ -138,6 +138,7 @@ fn state(state: MachineState) -> &'static str {
         MachineState::Creating => "creating",
         MachineState::Waiting => "waiting",
         MachineState::Serving => "serving",
+        MachineState::Kept => "kept",
         MachineState::Ending => "ending",
     }
 }

@@ -8,7 +8,9 @@ use std::{
     sync::Arc,
 };
 
-use anteroom_controller::{Catalogue, CatalogueError, DeadlineOverrides, PoolSettings, Settings, ports::random};
+use anteroom_controller::{
+    Catalogue, CatalogueError, DeadlineOverrides, KeepSettings, PoolSettings, Settings, ports::random,
+};
 use anteroom_machines::{Additions, MachineFile};
 use anteroom_machines_host::{HostConfig, NetworkPolicy};
 use anteroom_machines_sandbox as sandbox;
@@ -222,6 +224,10 @@ pub(crate) fn settings(
         engine: config.machines.engine,
         deadlines: deadlines(config.deadlines),
         max_queued: config.machines.queue,
+        keep: KeepSettings {
+            machines: config.machines.keep_failed,
+            for_ms: i64::from(config.machines.keep_failed_hours) * 60 * 60 * 1000,
+        },
         pool: PoolSettings {
             size: config.machines.pool,
             keep_free: u64::from(config.machines.pool_keep_free_mb) << 20,

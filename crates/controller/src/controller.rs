@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anteroom_protocol::{MachineId, SessionId, UnixMillis, UserId};
-use anteroom_session::{Change, Decision, Input, Refusal, Session, Write};
+use anteroom_session::{Change, Decision, Input, Refusal, Session, Write, is_worth_a_look};
 use anteroom_store::{CommitError, Extras, Store, Stored};
 use anteroom_vault::KeyRing;
 use tokio::time::Instant;
@@ -184,11 +184,14 @@ impl Controller {
         Ok(Decided { session: change.session, writes: change.writes })
     }
 
-    /// Extras with a placement, when the change plans a machine, and with the length of the queue, when it joins that.
+    /// Extras with a placement, when the change plans a machine, with the length of the queue, when it joins that, and with
+    /// how many machines are kept, when it ends in a failure.
     pub(crate) fn placed(&self, change: &Change, extras: Extras) -> Extras {
         let plans = change.writes.iter().any(|write| matches!(write, Write::PlanMachine(_)));
         let joins = change.writes.contains(&Write::JoinQueue);
+        let end = change.session.end().map(|end| end.reason.code);
         Extras {
+            keep_failed: end.filter(|code| is_worth_a_look(*code)).map(|_| self.settings.keep.machines),
             placement: plans.then(|| self.settings.placement.clone()),
             max_queued: joins.then_some(self.settings.max_queued),
             ..extras

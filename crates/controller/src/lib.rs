@@ -41,6 +41,6 @@ pub use credentials::CredentialView;
 pub use error::Error;
 pub use machines::{FailedMachineView, MachineList, MachineLog, MachineState, MachineView};
 pub use relays::{ConnectionFacts, Finding, Holder, Issued, Level, NoRelays, Reach, RelayKind, Relays};
-pub use settings::{DeadlineOverrides, PoolSettings, Settings};
+pub use settings::{DeadlineOverrides, KeepSettings, PoolSettings, Settings};
 pub use sign_in::{ProviderView, SignInStarted, StartSignIn};
 pub use token::Token;

@@ -38,6 +38,8 @@ pub enum MachineState {
     Waiting,
     /// It runs for a session.
     Serving,
+    /// Its session has failed, and it stays for a look.
+    Kept,
     /// It is being destroyed.
     Ending,
 }
@@ -178,6 +180,7 @@ impl Controller {
         };
         let state = match (row.wanted, row.seen, &row.session) {
             (Wanted::Gone, _, _) | (_, Seen::Gone, _) => MachineState::Ending,
+            (Wanted::Kept, Seen::Planned | Seen::Creating | Seen::Running, _) => MachineState::Kept,
             (Wanted::Running, Seen::Planned, _) => MachineState::Planned,
             (Wanted::Running, Seen::Creating, _) => MachineState::Creating,
             (Wanted::Running, Seen::Running, None) => MachineState::Waiting,
@@ -193,6 +196,14 @@ impl Controller {
             memory_bytes: used.map(|(memory, _)| memory),
             cpu_percent: used.map(|(_, cpu)| cpu),
         })
+    }
+
+    /// Why the session of a machine has ended that is kept.
+    pub(crate) async fn kept_because(&self, id: &MachineId) -> Result<Option<Reason>, Error> {
+        let row = self.store.machine(id).await?.filter(|row| row.wanted == Wanted::Kept);
+        let Some(session) = row.and_then(|row| row.session) else { return Ok(None) };
+        let stored = self.store.session(&session).await?;
+        Ok(stored.and_then(|stored| stored.session.end().map(|end| end.reason.clone())))
     }
 
     /// What a machine wrote: what was kept of one that failed, or what one that is there has written until now.
@@ -214,7 +225,7 @@ impl Controller {
         }
     }
 
-    /// Stops a machine: its session ends, and it is destroyed. One that is going already goes on going.
+    /// Stops a machine: its session ends, and it is destroyed, also one that is kept. One that is going already goes on going.
     ///
     /// # Errors
     /// There is no such machine, or its session's credential is being saved.
@@ -222,8 +233,14 @@ impl Controller {
         for _ in 0..MAX_TRIES {
             let row = self.store.machine(id).await?.filter(|row| row.seen != Seen::Gone);
             let row = row.ok_or(Error::NotFound(Noun::Machine))?;
-            if row.wanted == Wanted::Gone {
-                return Ok(());
+            match row.wanted {
+                Wanted::Running => {}
+                Wanted::Kept => {
+                    self.store.retire_kept(id).await?;
+                    self.machines_wanted.of(id);
+                    return Ok(());
+                }
+                Wanted::Gone => return Ok(()),
             }
             let Some(session) = row.session else {
                 if self.store.retire_pooled(id).await? {

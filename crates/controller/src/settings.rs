@@ -27,6 +27,8 @@ pub struct Settings {
     pub engine: MediaEngine,
     /// Deadlines other than the defaults.
     pub deadlines: DeadlineOverrides,
+    /// Failed machines that stay for a look.
+    pub keep: KeepSettings,
     /// Machines that wait for sessions.
     pub pool: PoolSettings,
     /// Sessions that may wait for a place, when all are taken.
@@ -40,6 +42,15 @@ pub struct PoolSettings {
     pub size: u32,
     /// Bytes of the host's memory that stay free: below this the pool is emptied.
     pub keep_free: u64,
+}
+
+/// How many failed machines stay for a look, and for how long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeepSettings {
+    /// The last so many; 0 for none.
+    pub machines: u32,
+    /// For so long after each was made, milliseconds.
+    pub for_ms: i64,
 }
 
 /// Deadlines that the operator has set, milliseconds.

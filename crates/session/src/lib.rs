@@ -20,4 +20,4 @@ pub use change::{Change, Decision, Write};
 pub use deadline::Deadlines;
 pub use epoch::{CandidateLogState, EpochState};
 pub use input::{Input, Refusal};
-pub use session::{End, Phase, Session, wants_explaining};
+pub use session::{End, Phase, Session, is_worth_a_look, wants_explaining};

@@ -3,6 +3,7 @@
 //! ```text
 //!   wanted running:  planned ──create──► creating ──made──► running ──ended by itself──► lost (its session ends)
 //!   wanted gone:     planned, creating, running ──destroy──► gone
+//!   wanted kept:     running, for a look; nothing is done with it until it ends by itself
 //! ```
 //!
 //! The first creation, the recovery after a crash at any instruction and the clean-up are one table. Missing on
@@ -23,6 +24,8 @@ pub const MAX_CREATE_ATTEMPTS: u32 = 3;
 pub enum Wanted {
     /// It serves its session.
     Running,
+    /// Its session has failed, and it stays for a look; it serves nobody any more.
+    Kept,
     /// Its session has ended.
     Gone,
 }
@@ -104,6 +107,12 @@ pub fn next(row: &MachineRow, world: &World) -> Act {
     match (row.wanted, row.seen) {
         (_, Seen::Gone) => Act::Nothing,
         (Wanted::Gone, Seen::Planned | Seen::Creating | Seen::Running) => Act::Destroy,
+        (Wanted::Kept, Seen::Planned | Seen::Creating) => Act::Destroy,
+        (Wanted::Kept, Seen::Running) => match world {
+            World::Running => Act::Nothing,
+            // There is nothing left to look at.
+            World::Absent | World::Dead { .. } => Act::Destroy,
+        },
         (Wanted::Running, Seen::Planned) => Act::Create,
         (Wanted::Running, Seen::Creating) => match world {
             World::Running => Act::TakeUp,
@@ -118,6 +127,17 @@ pub fn next(row: &MachineRow, world: &World) -> Act {
             World::Dead { detail } => Act::Lost { detail: detail.clone() },
         },
     }
+}
+
+/// Of the kept machines, in whatever order, those that are not to be kept any longer: the oldest beyond `keep`, and all that
+/// were made `for_ms` ago.
+#[must_use]
+pub fn overdue(kept: &[MachineRow], keep: u32, for_ms: i64, now: UnixMillis) -> Vec<MachineId> {
+    let mut newest: Vec<_> = kept.iter().collect();
+    newest.sort_by_key(|row| std::cmp::Reverse(row.created_at));
+    let stays = |place: usize, row: &MachineRow| place < keep as usize && now.since(row.created_at) < for_ms;
+    let going = newest.into_iter().enumerate().filter(|(place, row)| !stays(*place, row));
+    going.map(|(_, row)| row.id.clone()).collect()
 }
 
 #[cfg(test)]
@@ -147,7 +167,7 @@ mod tests {
         use {Seen::*, Wanted as W};
         let lost = |act: &Act| matches!(act, Act::Lost { .. });
         type Case<'a> = (W, Seen, u32, World, &'a dyn Fn(&Act) -> bool);
-        let table: [Case; 12] = [
+        let table: [Case; 16] = [
             (W::Running, Planned, 0, World::Absent, &|a| *a == Act::Create),
             (W::Running, Planned, 0, World::Running, &|a| *a == Act::Create),
             (W::Running, Creating, 1, World::Running, &|a| *a == Act::TakeUp),
@@ -157,6 +177,10 @@ mod tests {
             (W::Running, Seen::Running, 1, World::Running, &|a| *a == Act::Nothing),
             (W::Running, Seen::Running, 1, World::Absent, &lost),
             (W::Running, Seen::Running, 1, dead(), &lost),
+            (W::Kept, Seen::Running, 1, World::Running, &|a| *a == Act::Nothing),
+            (W::Kept, Seen::Running, 1, dead(), &|a| *a == Act::Destroy),
+            (W::Kept, Creating, 1, World::Running, &|a| *a == Act::Destroy),
+            (W::Kept, Seen::Gone, 1, World::Absent, &|a| *a == Act::Nothing),
             (W::Gone, Planned, 0, World::Absent, &|a| *a == Act::Destroy),
             (W::Gone, Seen::Running, 1, World::Running, &|a| *a == Act::Destroy),
             (W::Gone, Seen::Gone, 1, World::Absent, &|a| *a == Act::Nothing),
@@ -165,6 +189,21 @@ mod tests {
             let act = next(&row(wanted, seen, attempts), &world);
             assert!(expected(&act), "{wanted:?} {seen:?} {attempts} {world:?} -> {act:?}");
         }
+    }
+
+    #[test]
+    fn kept_machines_go_when_they_are_too_many_or_too_old() {
+        let kept = [1, 3, 2].map(|number: u8| MachineRow {
+            id: MachineId::from_random([number; 16]),
+            created_at: UnixMillis(i64::from(number)),
+            ..row(Wanted::Kept, Seen::Running, 1)
+        });
+        let ids =
+            |numbers: &[u8]| numbers.iter().map(|number| MachineId::from_random([*number; 16])).collect::<Vec<_>>();
+        assert_eq!(overdue(&kept, 3, 100, UnixMillis(50)), []);
+        assert_eq!(overdue(&kept, 2, 100, UnixMillis(50)), ids(&[1]));
+        assert_eq!(overdue(&kept, 3, 100, UnixMillis(102)), ids(&[2, 1]));
+        assert_eq!(overdue(&kept, 0, 100, UnixMillis(50)), ids(&[3, 2, 1]));
     }
 
     #[test]

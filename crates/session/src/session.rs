@@ -242,6 +242,29 @@ pub fn wants_explaining(code: ReasonCode) -> bool {
     }
 }
 
+/// Whether the machine of a session that ended so can tell more than its log: it runs, and what went wrong is in it.
+#[must_use]
+pub fn is_worth_a_look(code: ReasonCode) -> bool {
+    match code {
+        ReasonCode::AgentTimeout
+        | ReasonCode::DesktopFailed
+        | ReasonCode::AnswerTimeout
+        | ReasonCode::CliNotStarted
+        | ReasonCode::CliFailed
+        | ReasonCode::CredentialMissing
+        | ReasonCode::CredentialInvalid => true,
+        ReasonCode::Saved
+        | ReasonCode::CancelledByPerson
+        | ReasonCode::StoppedByAdministrator
+        | ReasonCode::OfferTimeout
+        | ReasonCode::MachineTimeout
+        | ReasonCode::MachineFailed
+        | ReasonCode::MachineLost
+        | ReasonCode::SignInTimeout
+        | ReasonCode::NoCapacity => false,
+    }
+}
+
 /// The state that each reason ends in.
 fn terminal_state(code: ReasonCode) -> SessionState {
     match code {

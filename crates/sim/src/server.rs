@@ -10,7 +10,7 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, Error, PoolSettings, Ports, Settings,
+    Catalogue, Controller, DeadlineOverrides, Error, KeepSettings, PoolSettings, Ports, Settings,
     http::{Edge, Hosts, guest_router, person_router},
     ports::{Page, PageFile},
     reconciler::Reconciler,
@@ -238,6 +238,7 @@ fn settings(places: u32, pooled: u32, deadlines: DeadlineOverrides) -> Settings 
         deadlines,
         pool: PoolSettings { size: pooled, keep_free: 0 },
         // A schedule has three sign-ins at most, so that the last may find no place among those who wait.
+        keep: KeepSettings::default(),
         max_queued: 1,
     }
 }

@@ -163,6 +163,10 @@ impl Store for FakeStore {
         self.write(|tables| tables.retire_pooled(id))
     }
 
+    async fn retire_kept(&self, id: &MachineId) -> Result<bool, StoreError> {
+        self.write(|tables| tables.retire_kept(id))
+    }
+
     async fn begin_creating(&self, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError> {
         self.write(|tables| tables.begin_creating(id, token))
     }

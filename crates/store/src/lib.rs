@@ -135,6 +135,9 @@ pub struct Extras {
     pub credential: Option<CredentialRow>,
     /// How many sessions may wait for a place, this one with them; needed when the change joins them.
     pub max_queued: Option<u32>,
+    /// How many failed machines are kept, this session's with them. Its own is kept in place of being destroyed, when the
+    /// change retires it and it runs; of all that are kept, those that were kept first are wanted gone beyond this number.
+    pub keep_failed: Option<u32>,
     /// A request's idempotency key, with which the new session is found again; for [`Store::create_session`] only.
     pub idempotency_key: Option<String>,
 }
@@ -283,6 +286,8 @@ pub trait Store: Send + Sync + 'static {
     async fn plan_pooled(&self, id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError>;
     /// Has a pooled machine destroyed; false when it is not pooled any more.
     async fn retire_pooled(&self, id: &MachineId) -> Result<bool, StoreError>;
+    /// Has a kept machine destroyed; false when it is not kept (any more).
+    async fn retire_kept(&self, id: &MachineId) -> Result<bool, StoreError>;
     /// Before the driver is told: `seen` becomes `creating`, attempts grow by one, and the token's digest replaces an older one.
     async fn begin_creating(&self, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;
     /// Stores what was seen. With `gone` the address is free and the token dies; that may be said again, and nothing
@@ -297,7 +302,7 @@ pub trait Store: Send + Sync + 'static {
     async fn kept_log(&self, id: &MachineId) -> Result<Option<(FailedMachine, String)>, StoreError>;
     /// Forgets a kept log; false when there was none.
     async fn forget_log(&self, id: &MachineId) -> Result<bool, StoreError>;
-    /// The machine with this token, unless it is wanted gone or gone.
+    /// The machine with this token, unless it is wanted gone or gone. One that is kept serves nobody, and may ask so.
     async fn machine_by_token(&self, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;
 
     // --- credentials ---

@@ -77,6 +77,7 @@ macro_rules! conformance {
                 pooled_machines_count_for_all_and_for_no_owner,
                 the_stock_is_what_waits_and_what_is_being_made,
                 a_machine_that_is_gone_stays_gone,
+                a_machine_is_kept_when_it_runs_and_as_many_as_may_be,
                 an_unknown_machine_is_an_error,
             }
             queue {

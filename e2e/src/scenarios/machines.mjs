@@ -1,6 +1,7 @@
 // What an administrator sees of machines, by the page and by the command line, and does to them.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as app from '../harness/app.mjs';
 import { Attempt } from '../harness/attempt.mjs';
@@ -8,6 +9,8 @@ import { scenario } from '../harness/scenario.mjs';
 import { until } from '../harness/wait.mjs';
 
 const SHOWN_MS = 15_000;
+/** Longer than a destruction takes. */
+const LOOKS_MS = 4_000;
 const SHOTS = fileURLToPath(new URL('../../out/machines', import.meta.url));
 
 /** A second page of the same person, at a place of the administrator's. */
@@ -51,6 +54,28 @@ export function machines(world) {
     assert.match(kept, /failed: Whoever runs this server stopped the machine[^]*assigned/);
     await w.controller.command('machines', 'destroy', id);
     await assert.rejects(w.controller.command('machines', 'logs', id), /There is no such machine, and no log of it/);
+  });
+
+  scenario('a failed machine is kept for a look with its desktop, and destroyed on purpose', world, async (w, track) => {
+    await w.controller.restart({ ANTEROOM_MACHINES__KEEP_FAILED: '1' });
+    w.secrets.addLink(w.controller.link);
+    try {
+      const attempt = await Attempt.begin(w, 'absent', track);
+      const view = await attempt.ended();
+      assert.deepEqual([view.state, view.reason.code], ['failed', 'cli-not-started']);
+      const list = async () => JSON.parse(await w.controller.command('machines', 'list', '--json')).machines.find(({ id }) => id === attempt.machine);
+      assert.equal((await list()).state, 'kept');
+      await pause(LOOKS_MS);
+      const names = w.remains.processesOf(attempt.machine).map(({ name }) => name);
+      assert.ok(['Xvfb', 'chromium'].every((name) => names.some((other) => other.startsWith(name))), `desktop and browser are there: ${names}`);
+      assert.match(await w.controller.command('machines', 'logs', attempt.machine), /failed: /);
+      await attempt.notice(view);
+      await w.controller.command('machines', 'destroy', attempt.machine);
+      await attempt.machineGone();
+    } finally {
+      await w.controller.restart();
+      w.secrets.addLink(w.controller.link);
+    }
   });
 
   scenario('a machine that is killed is explained on the page and by the command line, after a restart too', world, async (w, track) => {

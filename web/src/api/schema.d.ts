@@ -773,7 +773,7 @@ export interface components {
          * @description Where a machine stands.
          * @enum {string}
          */
-        MachineState: "planned" | "creating" | "waiting" | "serving" | "ending";
+        MachineState: "planned" | "creating" | "waiting" | "serving" | "kept" | "ending";
         /** @description A machine that is not gone. */
         MachineView: {
             /**

@@ -105,6 +105,7 @@ const STATES: Record<MachineState, { word: string; tone: string }> = {
   creating: { word: "Being made", tone: "busy" },
   waiting: { word: "Waits for a sign-in", tone: "good" },
   serving: { word: "In use", tone: "good" },
+  kept: { word: "Kept for a look", tone: "bad" },
   ending: { word: "Being destroyed", tone: "" },
 };
 
@@ -135,6 +136,7 @@ function PresentRow({ machine, limit, at }: { machine: MachineView; limit: numbe
 function Stop({ machine }: { machine: MachineView }) {
   const [asking, setAsking] = useState(false);
   const [failure, setFailure] = useState<string>();
+  const isKept = machine.state === "kept";
   const stop = async () => {
     setAsking(false);
     setFailure(await stopMachine(machine.id));
@@ -142,7 +144,7 @@ function Stop({ machine }: { machine: MachineView }) {
   return (
     <>
       <button type="button" className="button plain" onClick={() => setAsking(true)}>
-        Stop <span className="off-screen">{short(machine.id)}</span>
+        {isKept ? "Destroy" : "Stop"} <span className="off-screen">{short(machine.id)}</span>
       </button>
       {failure && (
         <p className="error" role="alert">
@@ -151,16 +153,18 @@ function Stop({ machine }: { machine: MachineView }) {
       )}
       {asking && (
         <Confirm
-          title="Stop this machine?"
-          confirm="Stop it"
+          title={isKept ? "Destroy this machine?" : "Stop this machine?"}
+          confirm={isKept ? "Destroy it" : "Stop it"}
           keep="Leave it"
           onConfirm={() => void stop()}
           onClose={() => setAsking(false)}
         >
           <p>
-            {machine.session
-              ? "Its sign-in ends at once, and its person is told that you stopped it. What it wrote is kept."
-              : "Nobody uses it. Another one takes its place, if this server keeps machines waiting."}
+            {isKept
+              ? "Its sign-in has failed, and it is kept for a look. What it wrote stays."
+              : machine.session
+                ? "Its sign-in ends at once, and its person is told that you stopped it. What it wrote is kept."
+                : "Nobody uses it. Another one takes its place, if this server keeps machines waiting."}
           </p>
         </Confirm>
       )}

@@ -8,6 +8,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use anteroom_protocol::{MachineId, SessionId, UserId};
+use anteroom_session::machine::Wanted;
 use axum::{
     extract::{FromRequestParts, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
@@ -123,18 +124,33 @@ async fn let_person_in(edge: &Edge, request: &mut Request) -> Answer<Option<Resp
 
 /// The machine's door.
 pub(crate) async fn machine(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
-    match let_machine_in(&edge, &mut request).await {
-        Ok(()) => next.run(request).await,
-        Err(failure) => failure.into_response(),
+    let machine = match let_machine_in(&edge, &mut request).await {
+        Ok(machine) => machine,
+        Err(failure) => return failure.into_response(),
+    };
+    let response = next.run(request).await;
+    if response.status() != StatusCode::GONE {
+        return response;
+    }
+    // Its session has ended while this call waited, and the machine may be kept since.
+    match edge.controller.kept_because(&machine).await {
+        Ok(Some(reason)) => problems::kept(reason).into_response(),
+        Ok(None) => response,
+        Err(error) => Failure::from(error).into_response(),
     }
 }
 
-async fn let_machine_in(edge: &Edge, request: &mut Request) -> Answer<()> {
+async fn let_machine_in(edge: &Edge, request: &mut Request) -> Answer<MachineId> {
     named_host(edge, request)?;
     let token = bearer(request.headers()).ok_or_else(problems::no_access)?;
     let row = edge.controller.machine(&token).await?.ok_or_else(problems::no_access)?;
-    request.extensions_mut().insert(Machine { id: row.id, session: row.session });
-    Ok(())
+    if row.wanted == Wanted::Kept
+        && let Some(reason) = edge.controller.kept_because(&row.id).await?
+    {
+        return Err(problems::kept(reason));
+    }
+    request.extensions_mut().insert(Machine { id: row.id.clone(), session: row.session });
+    Ok(row.id)
 }
 
 fn named_host(edge: &Edge, request: &Request) -> Answer<String> {

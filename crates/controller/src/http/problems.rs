@@ -11,6 +11,8 @@ use axum::{
 
 use crate::{Error, error::Noun};
 
+/// The kind of what an agent is told whose machine is kept; it looks for it.
+const KEPT: &str = "kept";
 /// After how many seconds a program may try again what failed for want of room.
 const RETRY_AFTER_S: u32 = 5;
 /// A picture is there a second after the click, on a warm host.
@@ -348,6 +350,12 @@ fn invalid(problem: impl std::fmt::Display) -> Failure {
         "A value can't be taken",
         format!("The value {problem}."),
     )
+}
+
+/// For the agent of a machine that stays for a look.
+pub(crate) fn kept(reason: Reason) -> Failure {
+    let detail = "The session has failed, and the machine is kept for a look: it stays as it is.";
+    Failure::new(StatusCode::GONE, KEPT, "The machine is kept", detail).reason(reason)
 }
 
 /// Neither cookie nor token, or one that opens nothing.

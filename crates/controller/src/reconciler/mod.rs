@@ -17,7 +17,7 @@ use std::{
 
 use anteroom_machines::Driver;
 use anteroom_protocol::MachineId;
-use anteroom_session::machine::{MachineRow, Seen};
+use anteroom_session::machine::{MachineRow, Seen, Wanted, overdue};
 use tokio::{
     sync::Semaphore,
     task::{Id, JoinSet},
@@ -125,11 +125,12 @@ impl Reconciler {
     /// Gives each row an owner that has none yet.
     async fn adopt_rows(&mut self) {
         let controller = self.controller.clone();
-        let mut machines = Machines::of(&*controller.store);
+        let (mut machines, mut kept) = (Machines::of(&*controller.store), Vec::new());
         loop {
             match machines.next().await {
-                Ok(piece) if piece.is_empty() => return,
+                Ok(piece) if piece.is_empty() => return self.retire_kept(&kept).await,
                 Ok(piece) => {
+                    kept.extend(piece.iter().filter(|row| row.wanted == Wanted::Kept).cloned());
                     for row in piece {
                         self.adopt_row(row);
                     }
@@ -139,6 +140,19 @@ impl Reconciler {
                         error = &error as &dyn std::error::Error,
                         "machine rows could not be read; the next sweep reads them again"
                     );
+                }
+            }
+        }
+    }
+
+    /// Has kept machines destroyed that are too old, or more than the operator wants by now.
+    async fn retire_kept(&self, kept: &[MachineRow]) {
+        let settings = self.controller.settings.keep;
+        for machine in overdue(kept, settings.machines, settings.for_ms, self.controller.now()) {
+            match self.controller.store.retire_kept(&machine).await {
+                Ok(_) => self.controller.machines_wanted.of(&machine),
+                Err(error) => {
+                    tracing::warn!(%machine, error = &error as &dyn std::error::Error, "it is kept until the next sweep");
                 }
             }
         }

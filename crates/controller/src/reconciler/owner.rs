@@ -130,12 +130,12 @@ impl Owner {
         // What a relay may reach for the session, again after each restart.
         match (&row.session, row.wanted) {
             (Some(session), Wanted::Running) => self.controller.reach.open(session, row.address),
-            (Some(session), Wanted::Gone) => self.controller.reach.close(session),
-            (None, Wanted::Running | Wanted::Gone) => {}
+            (Some(session), Wanted::Kept | Wanted::Gone) => self.controller.reach.close(session),
+            (None, Wanted::Running | Wanted::Kept | Wanted::Gone) => {}
         }
         let world = self.look(&row).await?;
         match next(&row, &world) {
-            Act::Nothing => Ok(Step::Settled),
+            Act::Nothing => self.settled(&row).await,
             Act::Create => self.create(&row).await,
             Act::TakeUp => self.take_up(&row).await,
             Act::Lost { detail } => self.lost(&row, detail).await,
@@ -146,8 +146,10 @@ impl Owner {
     /// A row that is only planned, or wanted gone, does not need the driver's word: its step is the same for each.
     async fn look(&self, row: &MachineRow) -> Result<World, StepError> {
         match (row.wanted, row.seen) {
-            (Wanted::Gone, _) | (Wanted::Running, Seen::Planned | Seen::Gone) => Ok(World::Absent),
-            (Wanted::Running, Seen::Creating | Seen::Running) => {
+            (Wanted::Gone, _)
+            | (Wanted::Running, Seen::Planned | Seen::Gone)
+            | (Wanted::Kept, Seen::Planned | Seen::Creating | Seen::Gone) => Ok(World::Absent),
+            (Wanted::Running, Seen::Creating | Seen::Running) | (Wanted::Kept, Seen::Running) => {
                 let look = tokio::time::timeout(INSPECT_TIMEOUT, self.driver.inspect(&row.id)).await;
                 Ok(match look.map_err(|_| StepError::TimedOut("looking at the machine"))?? {
                     Observed::Absent => World::Absent,
@@ -156,6 +158,14 @@ impl Owner {
                 })
             }
         }
+    }
+
+    /// What a machine wrote that is kept is read now: it writes on, and its failure is what is to be explained.
+    async fn settled(&self, row: &MachineRow) -> Result<Step, StepError> {
+        if row.wanted == Wanted::Kept && self.controller.store.kept_log(&row.id).await?.is_none() {
+            keep_log_of_session(&self.controller, &*self.driver, row).await;
+        }
+        Ok(Step::Settled)
     }
 
     async fn create(&self, row: &MachineRow) -> Result<Step, StepError> {

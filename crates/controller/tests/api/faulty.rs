@@ -106,6 +106,7 @@ store_through_the_fuse! {
     fn stock() -> Result<Vec<MachineRow>, StoreError>;
     fn plan_pooled(id: &MachineId, placement: &Placement, now: UnixMillis) -> Result<(), CommitError>;
     fn retire_pooled(id: &MachineId) -> Result<bool, StoreError>;
+    fn retire_kept(id: &MachineId) -> Result<bool, StoreError>;
     fn begin_creating(id: &MachineId, token: &TokenDigest) -> Result<(), StoreError>;
     fn saw_machine(id: &MachineId, seen: Seen, now: UnixMillis) -> Result<(), StoreError>;
     fn keep_log(id: &MachineId, reason: &Reason, log: &str, now: UnixMillis) -> Result<(), StoreError>;

@@ -9,7 +9,8 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, NoRelays, PoolSettings, Ports, Reach, Relays, Settings, Token,
+    Catalogue, Controller, DeadlineOverrides, KeepSettings, NoRelays, PoolSettings, Ports, Reach, Relays, Settings,
+    Token,
     http::{Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
@@ -48,6 +49,7 @@ pub(crate) struct Lab {
     pub(crate) max_machines: u32,
     pub(crate) per_owner: Option<u32>,
     pub(crate) max_queued: u32,
+    pub(crate) keep: KeepSettings,
     pub(crate) pool: PoolSettings,
     pub(crate) made_from: String,
     pub(crate) deadlines: DeadlineOverrides,
@@ -149,6 +151,7 @@ impl Lab {
             max_machines: 8,
             per_owner: None,
             max_queued: 9,
+            keep: KeepSettings::default(),
             pool: PoolSettings::default(),
             made_from: "image 1".to_owned(),
             deadlines: DeadlineOverrides::default(),
@@ -200,6 +203,7 @@ impl Lab {
             deadlines: self.deadlines,
             pool: self.pool,
             max_queued: self.max_queued,
+            keep: self.keep,
         }
     }
 

@@ -10,6 +10,7 @@ mod ends;
 mod events;
 mod faulty;
 mod harness;
+mod kept;
 mod machines;
 mod negotiation;
 mod pool;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anteroom_controller::PoolSettings;
+use anteroom_machines::fake::{Call, Fault};
 use anteroom_store::Store as _;
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -183,6 +184,26 @@ async fn nobody_overtakes_and_the_pool_waits_behind_those_who_wait() {
     assert_eq!(lab.world.running().len(), 2, "the pool has no place left");
     let rows = lab.store.machines(None, 9).await.unwrap();
     assert!(rows.iter().all(|row| row.session.is_some()), "{rows:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_is_free_is_theirs_who_wait_also_while_nobody_serves_them() {
+    let lab = lab(1);
+    let running = lab.start().await;
+    let owner = running.owner().await;
+    let first = running.click(&owner, "codex", "o1").await;
+    machine_of(&lab, &running, &first).await;
+    let second = running.click(&owner, "wrangler", "o2").await;
+    // The next sweep waits for the driver's list, and serves nobody meanwhile.
+    lab.world.plan(Call::List, Fault::Hangs);
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    cancel(&running, &owner, &first).await;
+    lab.nothing_is_left().await;
+    let third = running.click(&owner, "codex", "o3").await;
+    assert_eq!((queued(&running, &owner, &second).await, queued(&running, &owner, &third).await), (json!(0), json!(1)));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    machine_of(&lab, &running, &second).await;
+    assert_eq!(queued(&running, &owner, &third).await, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,9 @@ use super::{Answered, Call, Controller, Ended, json};
 /// The problem that says that the session has ended.
 const ENDED: &str = "/problems/ended";
 
+/// The problem that says that the machine is kept for a look.
+const KEPT: &str = "/problems/kept";
+
 /// What became of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerFate {
@@ -255,6 +258,10 @@ impl Answered {
             StatusCode::GONE | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Outcome::Ended,
             _ => Outcome::Refused,
         }
+    }
+
+    pub(super) fn says_kept(&self) -> bool {
+        self.problem().is_some_and(|problem| problem.kind == KEPT)
     }
 
     fn problem(&self) -> Option<Problem> {

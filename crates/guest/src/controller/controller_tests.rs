@@ -112,6 +112,15 @@ async fn an_answer_to_a_superseded_epoch_is_stale_and_the_agent_goes_on() {
 }
 
 #[tokio::test]
+async fn the_agent_of_a_kept_machine_stays_as_it_is_and_asks_no_more() {
+    let scripted = Scripted::start(vec![problem(410, "/problems/kept")]).await;
+    let (client, session) = (scripted.client(), session());
+    let call = client.next_offer(&session, Epoch(0));
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(300), call).await.is_err(), "it goes on");
+    assert_eq!(scripted.calls().len(), 1);
+}
+
+#[tokio::test]
 async fn the_sessions_end_ends_every_call() {
     for end in [ended(), (410, Value::Null), (401, Value::Null), (403, Value::Null)] {
         let answers = vec![end.clone(); 8];

@@ -105,6 +105,11 @@ impl Controller {
                     if is_away {
                         tracing::info!(call = call.name, "the controller is back");
                     }
+                    if answered.says_kept() {
+                        // Somebody wants to see it as it is: desktop, browser and CLI stay, and no call goes on.
+                        tracing::info!(call = call.name, "the session has failed; the machine is kept for a look");
+                        std::future::pending::<()>().await;
+                    }
                     return answered;
                 }
                 Err(error) => {

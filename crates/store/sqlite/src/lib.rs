@@ -163,6 +163,10 @@ impl Store for SqliteStore {
         machines::retire_pooled(&self.database, id).await
     }
 
+    async fn retire_kept(&self, id: &MachineId) -> Result<bool, StoreError> {
+        machines::retire_kept(&self.database, id).await
+    }
+
     async fn begin_creating(&self, id: &MachineId, token: &TokenDigest) -> Result<(), StoreError> {
         machines::begin_creating(&self.database, id, token).await
     }

@@ -182,14 +182,48 @@ pub(crate) async fn retire_pooled(database: &Database, id: &MachineId) -> Result
     turn.end(done.map(|done| done.rows_affected() == 1), action).await
 }
 
-pub(crate) async fn retire(connection: &mut SqliteConnection, id: &MachineId) -> Result<(), StoreError> {
+/// Has the machine destroyed, or kept when it runs and failed machines are.
+pub(crate) async fn retire(
+    connection: &mut SqliteConnection,
+    id: &MachineId,
+    keep: Option<u32>,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
     let action = || format!("retire machine {id}");
-    let done = sqlx::query("UPDATE machines SET wanted = ? WHERE machine = ?")
-        .bind(word(&Wanted::Gone))
-        .bind(id.as_str())
-        .execute(connection)
-        .await;
-    must_exist(done, action)
+    let keeps = keep.unwrap_or(0);
+    let done = sqlx::query(
+        "UPDATE machines SET wanted = iif(?1 > 0 AND seen = 'running', 'kept', 'gone'), seen_at = ?2 WHERE machine = ?3",
+    )
+    .bind(keeps)
+    .bind(now.0)
+    .bind(id.as_str())
+    .execute(&mut *connection)
+    .await;
+    must_exist(done, action)?;
+    if keeps == 0 {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE machines SET wanted = 'gone' WHERE wanted = 'kept' AND seen <> 'gone' AND number NOT IN
+             (SELECT number FROM machines WHERE wanted = 'kept' AND seen <> 'gone' ORDER BY seen_at DESC, number DESC LIMIT ?)",
+    )
+    .bind(keeps)
+    .execute(connection)
+    .await
+    .during(action())?;
+    Ok(())
+}
+
+pub(crate) async fn retire_kept(database: &Database, id: &MachineId) -> Result<bool, StoreError> {
+    let action = || format!("retire the kept machine {id}");
+    let mut turn = database.turn(action).await?;
+    let done =
+        sqlx::query("UPDATE machines SET wanted = 'gone' WHERE machine = ? AND wanted = 'kept' AND seen <> 'gone'")
+            .bind(id.as_str())
+            .execute(&mut *turn)
+            .await
+            .during(action());
+    turn.end(done.map(|done| done.rows_affected() == 1), action).await
 }
 
 pub(crate) async fn saw_created(
@@ -284,7 +318,7 @@ pub(crate) async fn not_gone(
 
 pub(crate) async fn by_token(database: &Database, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError> {
     sqlx::query_as::<_, Columns>(
-        "SELECT * FROM machines WHERE token_digest = ? AND wanted = 'running' AND seen <> 'gone'",
+        "SELECT * FROM machines WHERE token_digest = ? AND wanted <> 'gone' AND seen <> 'gone'",
     )
     .bind(&token.0)
     .fetch_optional(&mut *database.reader().await?)

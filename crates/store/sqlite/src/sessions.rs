@@ -125,7 +125,9 @@ async fn apply(
                 machines::plan(connection, machine, change, extras.placement.as_ref()).await?;
             }
             Write::SawMachine(machine) => machines::saw_created(connection, machine, decided_at(change)).await?,
-            Write::RetireMachine(machine) => machines::retire(connection, machine).await?,
+            Write::RetireMachine(machine) => {
+                machines::retire(connection, machine, extras.keep_failed, decided_at(change)).await?;
+            }
         }
     }
     Ok(())

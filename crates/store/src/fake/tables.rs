@@ -30,6 +30,8 @@ pub(super) struct Tables {
     pub(super) candidates: HashMap<(SessionId, Epoch, Side), Vec<LoggedCandidate>>,
     pub(super) events: HashMap<SessionId, Vec<SessionEvent>>,
     machines: Vec<MachineRecord>,
+    /// Those that are kept, in the order in which they were.
+    kept: Vec<MachineId>,
     /// With their logs.
     pub(super) failed: Vec<(FailedMachine, String)>,
     pub(super) credentials: Vec<CredentialRow>,
@@ -131,7 +133,7 @@ impl Tables {
                 Write::JoinQueue => self.join_queue(id, extras)?,
                 Write::PlanMachine(machine) => self.plan(machine, change, extras.placement.as_ref())?,
                 Write::SawMachine(machine) => self.saw_created(machine)?,
-                Write::RetireMachine(machine) => self.machine_mut(machine)?.row.wanted = Wanted::Gone,
+                Write::RetireMachine(machine) => self.retire(machine, extras.keep_failed)?,
             }
         }
         match &change.session.machine {
@@ -264,6 +266,33 @@ impl Tables {
         Ok(pooled.map(|record| record.row.wanted = Wanted::Gone).is_some())
     }
 
+    fn retire(&mut self, id: &MachineId, keep: Option<u32>) -> Result<(), StoreError> {
+        let row = &mut self.machine_mut(id)?.row;
+        let Some(keep) = keep.filter(|keep| *keep > 0 && row.seen == Seen::Running) else {
+            row.wanted = Wanted::Gone;
+            return Ok(());
+        };
+        row.wanted = Wanted::Kept;
+        self.kept.push(id.clone());
+        let kept: Vec<_> = self.kept.iter().filter(|id| self.is_kept(id)).cloned().collect();
+        for id in kept.iter().rev().skip(keep as usize) {
+            self.machine_mut(id)?.row.wanted = Wanted::Gone;
+        }
+        Ok(())
+    }
+
+    fn is_kept(&self, id: &MachineId) -> bool {
+        self.machine(id).is_some_and(|record| record.row.wanted == Wanted::Kept && record.row.seen != Seen::Gone)
+    }
+
+    pub(super) fn retire_kept(&mut self, id: &MachineId) -> Result<bool, StoreError> {
+        let is_kept = self.is_kept(id);
+        if is_kept {
+            self.machine_mut(id)?.row.wanted = Wanted::Gone;
+        }
+        Ok(is_kept)
+    }
+
     fn insert_machine(
         &mut self,
         id: &MachineId,
@@ -363,7 +392,7 @@ impl Tables {
 
     pub(super) fn machine_by_token(&self, token: &TokenDigest) -> Option<&MachineRow> {
         let bearer =
-            |record: &&MachineRecord| record.token.as_ref() == Some(token) && record.row.wanted == Wanted::Running;
+            |record: &&MachineRecord| record.token.as_ref() == Some(token) && record.row.wanted != Wanted::Gone;
         self.machines_not_gone().find(bearer).map(|record| &record.row)
     }
 }

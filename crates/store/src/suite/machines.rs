@@ -260,3 +260,40 @@ pub async fn the_stock_is_what_waits_and_what_is_being_made(store: Tested) {
     store.saw_machine(&machine_id(4), Seen::Gone, NOW).await.unwrap();
     assert_eq!(stock().await, [machine_id(1)]);
 }
+
+pub async fn a_machine_is_kept_when_it_runs_and_as_many_as_may_be(store: Tested) {
+    let fails = async |number: u32| {
+        let stored = read(&store, number).await;
+        let change = decide(&stored.session, Input::MachineLost { detail: String::from("why") });
+        let extras = Extras { keep_failed: Some(2), ..Extras::default() };
+        store.commit(stored.version, &change, extras).await.unwrap();
+    };
+    for number in 1..=4 {
+        start(&store, number, &user(1), pool(9)).await;
+        store.begin_creating(&machine_id(number), &digest(&format!("token {number}"))).await.unwrap();
+    }
+    for number in 1..=3 {
+        store.saw_machine(&machine_id(number), Seen::Running, NOW).await.unwrap();
+    }
+    let wanted = async || {
+        let mut wanted = Vec::new();
+        for number in 1..=4 {
+            wanted.push(machine(&store, number).await.wanted);
+        }
+        wanted
+    };
+    use Wanted::{Gone, Kept, Running};
+    fails(4).await;
+    assert_eq!(wanted().await, [Running, Running, Running, Gone], "it never ran");
+    fails(3).await;
+    fails(1).await;
+    assert_eq!(wanted().await, [Kept, Running, Kept, Gone]);
+    assert!(store.machine_by_token(&digest("token 1")).await.unwrap().is_some(), "it may ask");
+    fails(2).await;
+    assert_eq!(wanted().await.iter().filter(|wanted| **wanted == Kept).count(), 2, "{:?}", wanted().await);
+    assert_eq!(wanted().await[1], Kept, "the newest is");
+    assert!(store.retire_kept(&machine_id(2)).await.unwrap());
+    assert!(!store.retire_kept(&machine_id(2)).await.unwrap());
+    assert_eq!(store.machine_by_token(&digest("token 2")).await.unwrap(), None);
+    assert_eq!(store.machines(None, 9).await.unwrap().len(), 4, "each has its place until it is gone");
+}
