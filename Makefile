@@ -24,7 +24,7 @@ help:
 	@echo 'make run         installs what is missing, builds, and serves the page on 127.0.0.1:4000'
 	@echo 'make test        installs what tests need and runs all of them'
 	@echo 'make check       formatting, clippy, types, layers'
-	@echo 'make e2e         real browser, real command-line tools, real issuer'
+	@echo 'make e2e         real browser, real command-line tools, real issuer (DRIVER=qemu ACCEL=kvm: in virtual machines)'
 	@echo 'make model       every order of events with bounded faults, and each invariant broken on purpose'
 	@echo 'make sim         whole controllers in virtual time under faults (SEEDS=1000, or SEED=n to replay one)'
 	@echo 'make bench       measures; writes bench/out/latest.json'

@@ -23,6 +23,8 @@ const QUICK = process.env.ROUNDS === 'quick';
 const times = (count) => (QUICK ? Math.max(2, Math.round(count / 10)) : count);
 const COLD_STARTS = times(15);
 const POOLED_STARTS = times(15);
+/** Emulated machines: each takes half a minute. */
+const CLONED_STARTS = 3;
 /** A browser's start, so that the click does not fall into it. */
 const BROWSER_UP_MS = 3000;
 const CLICKS = times(200);
@@ -199,10 +201,23 @@ async function measureOn(engine) {
   }
 }
 
+/** Clicks that find no machine and get a clone of a template, emulated. */
+async function clonedStarts() {
+  const world = await World.make({ providers: PROVIDERS, files: FILES, driver: 'qemu', accelerator: 'tcg' });
+  try {
+    const took = [];
+    for (let round = 0; round < CLONED_STARTS; round += 1) took.push(await start(world));
+    return summary(took);
+  } finally {
+    await world.end();
+  }
+}
+
 const named = (engine, figures) => Object.fromEntries(Object.entries(figures).map(([key, value]) => [`${engine}.${key}`, value]));
 
 const figures = await measureOn('str0m');
 Object.assign(figures, named('webrtcbin', await measureOn('webrtcbin')));
+figures['click_to_first_frame_ms.qemu_clone'] = await clonedStarts();
 figures.controller_rss_mb = summary(memory);
 // With no machine left beside it.
 Object.assign(figures, await controllerAlone());

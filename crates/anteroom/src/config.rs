@@ -12,6 +12,7 @@ use std::{
 
 use anteroom_machines::{HostEntry, Limits};
 use anteroom_machines_host::{Exception, Pool};
+use anteroom_machines_qemu::Accelerate;
 use anteroom_protocol::guest::{DesktopSize, MediaEngine};
 use figment::{
     Figment,
@@ -43,6 +44,8 @@ pub(crate) struct Config {
     /// The guest image's recipe; by default `image` in the working directory or one above it, or
     /// `../share/anteroom/image` beside this program's directory.
     pub(crate) image_recipe: Option<PathBuf>,
+    /// The kernel of virtual machines, as `kernel/fetch` makes it; by default the one that it makes in `cache_dir`.
+    pub(crate) kernel: Option<PathBuf>,
     /// Where images are kept: `~/.cache/anteroom`.
     pub(crate) cache_dir: PathBuf,
     /// How the owner is called on the page.
@@ -75,6 +78,11 @@ pub(crate) struct Vault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Machines {
+    /// What they are: `sandbox`, which is quick and shares the host's kernel, or `qemu`, virtual machines.
+    pub(crate) driver: Driver,
+    /// Who runs virtual machines: `kvm`, `tcg` (emulation, ten times as slow), or `auto`, which is KVM if a guest boots
+    /// under it.
+    pub(crate) accelerator: Accelerate,
     /// How many there may be at once.
     pub(crate) max: u32,
     /// The same for one person.
@@ -101,6 +109,17 @@ pub(crate) struct Machines {
     pub(crate) engine: MediaEngine,
     /// What each gets beside the image.
     pub(crate) additions: Additions,
+}
+
+/// What machines are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Driver {
+    /// Namespaces of this host.
+    #[default]
+    Sandbox,
+    /// Virtual machines.
+    Qemu,
 }
 
 /// `[machines.additions]`: companies need their certificate authority and their proxy.
@@ -228,6 +247,7 @@ impl Default for Config {
             guest_binary: None,
             image: None,
             image_recipe: None,
+            kernel: None,
             cache_dir: cache.join("anteroom"),
             owner_name: "Owner".to_owned(),
             vault: Vault::default(),
@@ -239,7 +259,8 @@ impl Default for Config {
             log: Log {
                 format: LogFormat::Text,
                 filter: "warn,anteroom=info,anteroom_controller=info,anteroom_store_sqlite=info,\
-                         anteroom_machines_host=info,anteroom_machined=info,anteroom_relay=info"
+                         anteroom_machines_host=info,anteroom_machines_qemu=info,anteroom_machined=info,\
+                         anteroom_relay=info"
                     .to_owned(),
             },
         }
@@ -249,6 +270,8 @@ impl Default for Config {
 impl Default for Machines {
     fn default() -> Self {
         Self {
+            driver: Driver::default(),
+            accelerator: Accelerate::default(),
             max: 8,
             per_owner: 4,
             queue: 32,

@@ -6,7 +6,7 @@ use anteroom_machined::Machined;
 use anteroom_machines::{Driver, Limit, OperationError};
 
 use crate::{
-    config::Config,
+    config::{self, Config},
     user::is_root,
     wiring::{self, WiringError},
 };
@@ -46,11 +46,21 @@ pub(crate) async fn open(config: &Config) -> Result<Opened, DriverError> {
 
 /// This process's own driver.
 pub(crate) async fn own(config: &Config) -> Result<Opened, DriverError> {
-    let sandbox = wiring::sandbox(config)?;
-    let made_from = wiring::made_from(&sandbox.host, &[&sandbox.sandbox.image], &sandbox.sandbox.agent)?;
-    let driver = anteroom_machines_sandbox::open(sandbox).await?;
-    say_what_holds(&driver);
-    Ok(Opened { driver: Arc::new(driver), made_from })
+    let opened = match config.machines.driver {
+        config::Driver::Sandbox => {
+            let sandbox = wiring::sandbox(config)?;
+            let made_from = wiring::made_from(&sandbox.host, &[&sandbox.sandbox.image], &sandbox.sandbox.agent)?;
+            Opened { driver: Arc::new(anteroom_machines_sandbox::open(sandbox).await?), made_from }
+        }
+        config::Driver::Qemu => {
+            let qemu = wiring::qemu(config)?;
+            let sources = &qemu.sources;
+            let made_from = wiring::made_from(&qemu.host, &[&sources.image, &sources.kernel], &sources.agent)?;
+            Opened { driver: Arc::new(anteroom_machines_qemu::open(qemu).await?), made_from }
+        }
+    };
+    say_what_holds(&*opened.driver);
+    Ok(opened)
 }
 
 fn say_what_holds(driver: &dyn Driver) {

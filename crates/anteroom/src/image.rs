@@ -188,7 +188,7 @@ fn progress_bar() -> ProgressBar {
     bar
 }
 
-fn with_ending(tree: &Path, ending: &str) -> PathBuf {
+pub(crate) fn with_ending(tree: &Path, ending: &str) -> PathBuf {
     let mut path = tree.as_os_str().to_owned();
     path.push(".");
     path.push(ending);

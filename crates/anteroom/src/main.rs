@@ -23,8 +23,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     // A machine's launcher must have one thread only: before clap, the runtime and everything else.
-    if arguments.next().is_some_and(|first| first == wiring::LAUNCHER) {
-        return anteroom_machines_sandbox::init_main(arguments);
+    match arguments.next() {
+        Some(first) if first == wiring::SANDBOX_LAUNCHER => return anteroom_machines_sandbox::init_main(arguments),
+        Some(first) if first == wiring::QEMU_LAUNCHER => return anteroom_machines_qemu::init_main(arguments),
+        Some(_) | None => {}
     }
     // SAFETY: no other thread has been started.
     let key = unsafe { key_file::take_from_environment() };

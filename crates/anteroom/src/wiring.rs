@@ -5,6 +5,7 @@ use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    process::{Command, ExitStatus},
     sync::Arc,
 };
 
@@ -13,6 +14,7 @@ use anteroom_controller::{
 };
 use anteroom_machines::{Additions, MachineFile};
 use anteroom_machines_host::{HostConfig, NetworkPolicy};
+use anteroom_machines_qemu as qemu;
 use anteroom_machines_sandbox as sandbox;
 use anteroom_protocol::{Secret, provider::Provider};
 use anteroom_store::{AddressPool, Placement, Store};
@@ -24,12 +26,14 @@ use crate::{
     config::{self, Config},
     edge::SystemEntropy,
     embedded,
-    image::{ImageError, Recipe},
+    image::{ImageError, Recipe, with_ending},
     key_file::{self, KeyError, KeySource},
 };
 
-/// The first argument of the program when it becomes a machine's launcher.
-pub(crate) const LAUNCHER: &str = "sandbox-init";
+/// The first argument of the program when it becomes a sandbox's launcher.
+pub(crate) const SANDBOX_LAUNCHER: &str = "sandbox-init";
+/// The same for a virtual machine's.
+pub(crate) const QEMU_LAUNCHER: &str = "qemu-init";
 /// Names the host's name servers.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Has the address that the page was served at last.
@@ -38,6 +42,10 @@ const BOUND: &str = "listening";
 const RECIPE: &str = "image";
 /// The guest agent's file name.
 const GUEST: &str = "anteroom-guest";
+/// The file name of virtual machines' first process.
+const VM_INIT: &str = "anteroom-vm-init";
+/// The directory of the kernel's recipe, beside the image's.
+const KERNEL_RECIPE: &str = "kernel";
 
 /// Why the parts can't be put together.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +117,14 @@ pub(crate) enum WiringError {
         here: PathBuf,
         /// Beside the program.
         installed: PathBuf,
+    },
+    /// The kernel of virtual machines is not there, and could not be fetched.
+    #[error("{} ended with {status} and has said why; or set kernel to a directory that it made elsewhere", fetch.display())]
+    NoKernel {
+        /// What was run.
+        fetch: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
     },
     /// The image was not made yet.
     #[error("there is no guest image at {}; run `anteroom image build`", tree.display())]
@@ -331,8 +347,48 @@ pub(crate) fn sandbox(config: &Config) -> Result<sandbox::Config, WiringError> {
     if !image.is_dir() {
         return Err(WiringError::NoImage { tree: image });
     }
-    let launcher = (this, vec![LAUNCHER.into()]);
+    let launcher = (this, vec![SANDBOX_LAUNCHER.into()]);
     Ok(sandbox::Config { host: host(config)?, sandbox: sandbox::Sandbox { image, agent, launcher } })
+}
+
+/// What the driver of virtual machines needs. A kernel that is not there is fetched.
+pub(crate) fn qemu(config: &Config) -> Result<qemu::Config, WiringError> {
+    let this = this_program()?;
+    let (agent, init) = (guest_agent(config)?, this.with_file_name(VM_INIT));
+    let image = image_tree(config)?;
+    if !image.is_dir() {
+        return Err(WiringError::NoImage { tree: image });
+    }
+    let disk = with_ending(&image, "erofs");
+    let cache = config.cache_dir.join("vm");
+    Ok(qemu::Config {
+        host: host(config)?,
+        sources: qemu::Sources { image, disk, kernel: kernel(config)?, init, agent, cache },
+        launcher: (this, vec![QEMU_LAUNCHER.into()]),
+        accelerate: config.machines.accelerator,
+        template: Some(config.machines.limits),
+    })
+}
+
+/// The kernel, in a directory that is named after its pin.
+fn kernel(config: &Config) -> Result<PathBuf, WiringError> {
+    if let Some(kernel) = &config.kernel {
+        return Ok(kernel.clone());
+    }
+    let image_recipe = config.image_recipe.clone().map_or_else(find_recipe, Ok)?;
+    let recipe = image_recipe.with_file_name(KERNEL_RECIPE);
+    let (lock, fetch) = (recipe.join("lock"), recipe.join("fetch"));
+    let pin = fs::read_to_string(&lock).map_err(failed("reading", &lock))?;
+    let words = pin.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
+    let name: Vec<&str> = words.split_whitespace().take(2).collect();
+    let kernel = config.cache_dir.join("kernels").join(name.join("_"));
+    if !kernel.is_dir() {
+        let status = Command::new(&fetch).arg(&kernel).status().map_err(failed("running", &fetch))?;
+        if !status.success() {
+            return Err(WiringError::NoKernel { fetch, status });
+        }
+    }
+    Ok(kernel)
 }
 
 /// What every driver needs.

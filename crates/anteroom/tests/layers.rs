@@ -39,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "anteroom-store-sqlite",
             "anteroom-machines",
             "anteroom-machines-host",
+            "anteroom-machines-qemu",
             "anteroom-machines-sandbox",
             "anteroom-machined",
             "anteroom-relay",

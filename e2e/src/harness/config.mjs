@@ -11,6 +11,10 @@ const MACHINES = 6;
 /** What carries the machines' desktops; `ENGINE=webrtcbin` runs everything on the other one. */
 const ENGINE = process.env.ENGINE ?? 'str0m';
 
+/** What machines are; `DRIVER=qemu` makes virtual ones, under KVM or emulated as `ACCEL` says (`kvm`, `tcg`). */
+const DRIVER = process.env.DRIVER ?? 'sandbox';
+const ACCELERATOR = process.env.ACCEL ?? 'auto';
+
 /** A network that no other run on this host has: names and addresses from one number. */
 export function network() {
   const number = randomInt(100, 250);
@@ -43,10 +47,10 @@ function writeAll(directory, texts) {
 /**
  * Writes the configuration and gives its path.
  * @param {{directory: string, issuer: import('../issuer/index.mjs').Issuer, net: ReturnType<typeof network>, port: number,
- *   files?: {path: string, contents: string, mode: number}[], providers?: Record<string, string>, engine?: string,
+ *   files?: {path: string, contents: string, mode: number}[], providers?: Record<string, string>, engine?: string, driver?: string, accelerator?: string,
  *   page?: Record<string, unknown>, relay?: Record<string, unknown>}} options
  */
-export function writeConfig({ directory, issuer, net, port, files = [], providers = {}, page = {}, relay = {}, engine = ENGINE }) {
+export function writeConfig({ directory, issuer, net, port, files = [], providers = {}, page = {}, relay = {}, engine = ENGINE, driver = DRIVER, accelerator = ACCELERATOR }) {
   const providersDirectory = path.join(directory, 'providers');
   writeAll(providersDirectory, Object.fromEntries(Object.entries(providers).map(([id, contents]) => [`${id}.toml`, contents])));
   const sources = writeAll(path.join(directory, 'files'), Object.fromEntries(files.map(({ contents }, index) => [String(index), contents])));
@@ -54,7 +58,7 @@ export function writeConfig({ directory, issuer, net, port, files = [], provider
   const { instance, pool, gateway } = net;
   const text = [
     table('', { listen: `127.0.0.1:${port}`, ...page, data_dir: path.join(directory, 'data'), providers_dir: providersDirectory, image: imageTree() }).replace('[]\n', ''),
-    table('machines', { max: MACHINES, per_owner: MACHINES, pool: 0, socket: path.join(directory, 'machined/socket'), run_dir: net.runDir, first_uid: net.firstUid, engine }),
+    table('machines', { driver, accelerator, max: MACHINES, per_owner: MACHINES, pool: 0, socket: path.join(directory, 'machined/socket'), run_dir: net.runDir, first_uid: net.firstUid, engine }),
     table('machines.additions', { ca_certificates: [path.resolve(issuer.ca)] }),
     tables('machines.additions.hosts', issuer.hosts),
     tables('machines.additions.files', added),

@@ -5,7 +5,8 @@ import { createWriteStream } from 'node:fs';
 import { binary } from './controller.mjs';
 import { until } from './wait.mjs';
 
-const START_MS = 30_000;
+/** The first start for virtual machines makes their disk, fetches their kernel and boots a template. */
+const START_MS = 300_000;
 const STOP_MS = 10_000;
 
 /** The ordinary user that the controller runs as: one that every Debian has, and that owns nothing. */

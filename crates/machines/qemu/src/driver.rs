@@ -83,7 +83,9 @@ fn prepare(config: Config) -> Result<Qemu, OperationError> {
     let parts = parts::prepare(&config.sources).during(|| "make what virtual machines read".to_owned(), None)?;
     let accelerator = match config.accelerate {
         Accelerate::Tcg => Accelerator::Tcg,
-        Accelerate::Kvm => probe(&config, &parts).map(|()| Accelerator::Kvm)?,
+        Accelerate::Kvm => probe(&config, &parts)
+            .map(|()| Accelerator::Kvm)
+            .during(|| "run a guest under KVM, which the accelerator `kvm` asks for".to_owned(), None)?,
         Accelerate::Auto => match probe(&config, &parts) {
             Ok(()) => Accelerator::Kvm,
             Err(error) => {
