@@ -3,6 +3,8 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a test that can't have its host ends here, and says why")]
 
+pub mod elsewhere;
+
 use std::{
     fs::{self, File},
     net::{IpAddr, Ipv4Addr},
@@ -59,7 +61,7 @@ pub fn in_own_network(test: impl AsyncFnOnce(Arc<File>) + Send) {
 }
 
 /// Does something in a thread of its own in this network, as another instance of a driver would.
-pub fn elsewhere<T: Send + 'static>(network: &Arc<File>, work: impl AsyncFnOnce() -> T + Send + 'static) -> T {
+pub fn apart<T: Send + 'static>(network: &Arc<File>, work: impl AsyncFnOnce() -> T + Send + 'static) -> T {
     let network = Arc::clone(network);
     let done = std::thread::spawn(move || {
         enter(&network);

@@ -5,115 +5,21 @@ mod lab;
 
 use std::{
     fs::File,
-    io::{Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
-    process::{Child, Command, Stdio},
+    net::{Ipv4Addr, UdpSocket},
     sync::Arc,
-    thread,
-    time::Duration,
 };
 
 use anteroom_machines::{Driver as _, MachineSpec, suite::Host as _};
-use anteroom_machines_host::{Exception, Transport};
-use lab::{Lab, STAYING_AGENT, enter, run_lab, shell};
+use anteroom_machines_host::{
+    Exception, Transport,
+    lab::elsewhere::{ANSWER, Elsewhere, ask, in_network, serve},
+};
+use lab::{Lab, STAYING_AGENT, run_lab, shell};
 
-/// Long enough for an answer on a busy host, on which everything is in one kernel.
-const ANSWER: Duration = Duration::from_millis(700);
 const INTERNET: Ipv4Addr = Ipv4Addr::new(93, 184, 216, 34);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(93, 184, 216, 1);
 const LAN: Ipv4Addr = Ipv4Addr::new(192, 168, 50, 2);
-
-/// Somebody else's network, kept by a process that sleeps.
-struct Elsewhere {
-    keeper: Child,
-    namespace: Arc<File>,
-}
-
-impl Elsewhere {
-    /// Connects a new network to the calling thread's by a cable with these two addresses.
-    fn new(device: &str, here: &str, there: &str) -> Self {
-        let keeper = Command::new("unshare")
-            .args(["--net", "sh", "-c", "echo ready; exec sleep infinity"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut elsewhere = Self { keeper, namespace: Arc::new(File::open("/proc/self/ns/net").unwrap()) };
-        let mut ready = [0; 6];
-        elsewhere.keeper.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
-        let pid = elsewhere.keeper.id();
-        elsewhere.namespace = Arc::new(File::open(format!("/proc/{pid}/ns/net")).unwrap());
-        shell(&format!("ip link add {device} type veth peer name up0 netns {pid}"));
-        shell(&format!("ip addr add {here} dev {device}; ip link set {device} up"));
-        elsewhere.shell(&format!("ip link set lo up; ip addr add {there} dev up0; ip link set up0 up"));
-        elsewhere
-    }
-
-    fn shell(&self, line: &str) {
-        in_network(&self.namespace, {
-            let line = line.to_owned();
-            move || shell(&line)
-        });
-    }
-}
-
-impl Drop for Elsewhere {
-    fn drop(&mut self) {
-        let _ = self.keeper.kill();
-        let _ = self.keeper.wait();
-    }
-}
-
-/// Does something in a network, in a thread of its own.
-fn in_network<T: Send + 'static>(network: &Arc<File>, work: impl FnOnce() -> T + Send + 'static) -> T {
-    let network = Arc::clone(network);
-    thread::spawn(move || {
-        enter(&network);
-        work()
-    })
-    .join()
-    .unwrap()
-}
-
-/// Answers on a port, TCP and UDP, with the address that it sees. The threads end with the test's process.
-fn serve(network: &Arc<File>, port: u16) {
-    in_network(network, move || {
-        let everywhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
-        let (tcp, udp) = (TcpListener::bind(everywhere).unwrap(), UdpSocket::bind(everywhere).unwrap());
-        thread::spawn(move || {
-            for stream in tcp.incoming().flatten() {
-                let _ = (&stream).write_all(stream.peer_addr().unwrap().ip().to_string().as_bytes());
-            }
-        });
-        thread::spawn(move || {
-            let mut buffer = [0; 16];
-            while let Ok((_, from)) = udp.recv_from(&mut buffer) {
-                let _ = udp.send_to(from.ip().to_string().as_bytes(), from);
-            }
-        });
-    });
-}
-
-/// Whether a service answers, and which address it has seen.
-fn ask(transport: Transport, from: Option<Ipv4Addr>, to: (Ipv4Addr, u16)) -> Option<String> {
-    let to = SocketAddr::from(to);
-    let mut answer = [0; 64];
-    let length = match transport {
-        Transport::Tcp => {
-            assert!(from.is_none(), "spoofed sources are tried with UDP");
-            let mut stream = TcpStream::connect_timeout(&to, ANSWER).ok()?;
-            stream.set_read_timeout(Some(ANSWER)).unwrap();
-            stream.read(&mut answer).ok()?
-        }
-        Transport::Udp => {
-            let socket = UdpSocket::bind((from.unwrap_or(Ipv4Addr::UNSPECIFIED), 0)).ok()?;
-            socket.set_read_timeout(Some(ANSWER)).unwrap();
-            socket.send_to(b"?", to).ok()?;
-            socket.recv(&mut answer).ok()?
-        }
-    };
-    Some(String::from_utf8_lossy(&answer[..length]).into_owned())
-}
 
 /// The world around the test's host, and two machines on it.
 struct Scene {

@@ -23,7 +23,7 @@ use anteroom_machines::{
     suite::{Check, Host},
 };
 pub(crate) use anteroom_machines_host::lab::{processes, shell};
-use anteroom_machines_host::{HostConfig, lab};
+use anteroom_machines_host::{Exception, HostConfig, lab};
 use anteroom_machines_qemu::{Accelerate, Config, QemuDriver, Sources};
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
@@ -42,7 +42,7 @@ done
 kill -KILL $$
 "#;
 /// Beside those of other drivers' tests.
-const PROGRAMS: [&str; 3] = ["/bin/bash", "/bin/date", "/usr/bin/od"];
+const PROGRAMS: [&str; 4] = ["/bin/bash", "/bin/date", "/usr/bin/od", "/usr/bin/timeout"];
 /// How long anything may take on a busy host, under emulation.
 const DEADLINE: Duration = Duration::from_secs(90);
 
@@ -65,10 +65,19 @@ struct Agents {
 
 /// Runs a test on a host of its own. With a template machines are clones, without they boot.
 pub(crate) fn run_lab(cloned: bool, test: impl AsyncFnOnce(&Lab) + Send) {
+    run_on(cloned, &[], test);
+}
+
+/// The same with clones that may reach these services.
+pub(crate) fn run_lab_allowing(allow: &[Exception], test: impl AsyncFnOnce(&Lab) + Send) {
+    run_on(true, allow, test);
+}
+
+fn run_on(cloned: bool, allow: &[Exception], test: impl AsyncFnOnce(&Lab) + Send) {
     // The kernel is fetched by the host's own network.
     let sources = sources();
     lab::in_own_network(async |network| {
-        let lab = Lab::new(cloned, sources, network).await;
+        let lab = Lab::new(cloned, allow, sources, network).await;
         test(&lab).await;
         assert_eq!(lab.opened.list().await.unwrap(), []);
         lab::remove_groups(&lab.config.host);
@@ -86,10 +95,10 @@ pub(crate) fn limits() -> Limits {
 }
 
 impl Lab {
-    async fn new(cloned: bool, sources: Sources, network: Arc<File>) -> Self {
+    async fn new(cloned: bool, allow: &[Exception], sources: Sources, network: Arc<File>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = Config {
-            host: lab::host(&directory.path().join("machines"), &[]),
+            host: lab::host(&directory.path().join("machines"), allow),
             sources,
             launcher: (env!("CARGO_BIN_EXE_qemu-init").into(), vec![]),
             accelerate: Accelerate::Tcg,
@@ -164,9 +173,10 @@ fn sources() -> Sources {
     fs::create_dir_all(&cache).unwrap();
     let lock = File::create(cache.join("lock")).unwrap();
     lock.lock().unwrap();
-    let image = cache.join("image");
+    // Another list of programs is another image, and has another disk.
+    let image = cache.join(format!("image{}", PROGRAMS.join("").replace('/', "-")));
     if !image.exists() {
-        let part = cache.join("image.partial");
+        let part = image.with_extension("partial");
         let _ = fs::remove_dir_all(&part);
         lab::make_image(&part);
         lab::add_programs(&part, &PROGRAMS);
@@ -182,7 +192,7 @@ fn sources() -> Sources {
     let fetched = Command::new(fetch).arg(&kernel).output().unwrap();
     assert!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stderr));
     let init = env!("CARGO_BIN_EXE_anteroom-vm-init").into();
-    Sources { disk: cache.join("image.erofs"), image, kernel, init, agent, cache }
+    Sources { disk: image.with_extension("erofs"), image, kernel, init, agent, cache }
 }
 
 impl Drop for Lab {
@@ -196,7 +206,7 @@ impl Host for Lab {
     fn driver(&self) -> Box<dyn Driver> {
         let config = self.config.clone();
         let open = async move || anteroom_machines_qemu::open(config).await.expect("the driver opens");
-        Box::new(lab::elsewhere(&self.network, open))
+        Box::new(lab::apart(&self.network, open))
     }
 
     fn spec(&self) -> MachineSpec {

@@ -138,7 +138,7 @@ impl Host for Lab {
         // Another instance over the same host: it shares no memory with the first but its configuration.
         let config = self.config.clone();
         let open = async move || anteroom_machines_sandbox::open(config).await.expect("the driver opens");
-        Box::new(lab::elsewhere(&self.network, open))
+        Box::new(lab::apart(&self.network, open))
     }
 
     fn spec(&self) -> MachineSpec {
