@@ -25,7 +25,7 @@ const SEED = Number(process.env.SEED ?? randomInt(2 ** 31));
 /** Making a machine takes 40 ms, binding one a commit, destroying one 30 ms; some kills come when all is done. */
 const LATEST_MS = 120;
 /** Sign-ins at once; some more machines are on their way out. */
-const SIGN_INS = 3;
+const SIGN_INS = 4;
 const MACHINES = 16;
 /** A machine whose making is interrupted three times is given up, which is another test's matter. */
 const INTERRUPTED_AT_MOST = 2;
@@ -164,7 +164,8 @@ async function crash(world, next) {
   const asked = [];
   const doing = next();
   if (living.length >= SIGN_INS || (living.length > 0 && doing < 0.4)) asked.push(world.cancel(living[Math.floor(next() * living.length)]));
-  if (living.length < SIGN_INS && doing > 0.25) asked.push(world.connect());
+  // The second finds no machine waiting, and one is made for it.
+  if (living.length < SIGN_INS && doing > 0.25) asked.push(world.connect(), ...(next() < 0.5 ? [world.connect()] : []));
   await passed(next() * LATEST_MS);
   const victim = next();
   if (victim < 0.85) await world.controller.kill();

@@ -1,12 +1,13 @@
 // The helper that makes machines as root, for a controller that runs as an ordinary user.
 import { execFileSync, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { binary } from './controller.mjs';
 import { until } from './wait.mjs';
 
+const START_MS = 30_000;
 /** The first start for virtual machines makes their disk, fetches their kernel and boots a template. */
-const START_MS = 300_000;
+const FIRST_QEMU_START_MS = 300_000;
 const STOP_MS = 10_000;
 
 /** The ordinary user that the controller runs as: one that every Debian has, and that owns nothing. */
@@ -40,11 +41,15 @@ export class Machined {
       this.ended = { code, signal };
       this.#news.emit('news');
     });
-    await until('machined can be asked', START_MS, () => {
+    await until('machined can be asked', this.#mayTakeMs(), () => {
       if (this.ended) throw new Error(`machined ended with ${JSON.stringify(this.ended)}:\n${said}`);
       return said.includes('machined is at');
     }, this.#news, 'news');
     return this;
+  }
+
+  #mayTakeMs() {
+    return /^driver = "qemu"$/m.test(readFileSync(this.config, 'utf8')) ? FIRST_QEMU_START_MS : START_MS;
   }
 
   /** Ends it, by default as an operator does. */
