@@ -47,7 +47,7 @@ export function machines(world) {
     await attempt.page.screenshot({ path: `${SHOTS}/stopped.png` });
     await attempt.machineGone();
     await page.bringToFront();
-    await page.getByRole('link', { name: /^Log of/ }).click();
+    await page.locator(`a[href="#/machines/${id}"]`).click();
     await page.getByRole('region', { name: 'Log' }).getByText('assigned').first().waitFor({ timeout: SHOWN_MS });
     await page.screenshot({ path: `${SHOTS}/log.png` });
     const kept = await w.controller.command('machines', 'logs', id);
