@@ -29,6 +29,11 @@ const MAX_TURNS: usize = 2_000;
 /// First bytes of RTP and RTCP (RFC 7983).
 const RTP: std::ops::RangeInclusive<u8> = 128..=191;
 
+/// Packets that can be sent again, and for how long. There is no limit to their share: a still desktop sends a packet now
+/// and then, and one that is lost is more than the 15 % of the last second that str0m sends again by itself. A viewer asks
+/// for each ten times at most.
+const RESENT_PACKETS: usize = 1024;
+const RESENT_FOR: Duration = Duration::from_secs(3);
 /// str0m's pacer wants to be called every 40 ms, and more often for padding, even when there is nothing to send. An
 /// idle desktop gives it this much less: what it sends then keeps the path's estimate alive and little more.
 const IDLE_TURN: Duration = Duration::from_millis(200);
@@ -48,7 +53,10 @@ pub(super) struct RtcPeer {
 }
 
 impl RtcPeer {
-    pub(super) fn new(viewer: Viewer, rtc: Rtc, mid: Mid, pt: Pt, now: Instant) -> Self {
+    pub(super) fn new(viewer: Viewer, mut rtc: Rtc, mid: Mid, pt: Pt, now: Instant) -> Self {
+        if let Some(stream) = rtc.direct_api().stream_tx_by_mid(mid, None) {
+            stream.set_rtx_cache(RESENT_PACKETS, RESENT_FOR, None);
+        }
         Self { viewer, rtc, mid, pt, path: None, input: None, motion: None, wake: now }
     }
 
