@@ -48,16 +48,16 @@ function writeAll(directory, texts) {
  * Writes the configuration and gives its path.
  * @param {{directory: string, issuer: import('../issuer/index.mjs').Issuer, net: ReturnType<typeof network>, port: number,
  *   files?: {path: string, contents: string, mode: number}[], providers?: Record<string, string>, engine?: string, driver?: string, accelerator?: string,
- *   page?: Record<string, unknown>, relay?: Record<string, unknown>}} options
+ *   page?: Record<string, unknown>, relay?: Record<string, unknown>, image?: string, desktop?: {width: number, height: number}, deadlines?: Record<string, number>}} options
  */
-export function writeConfig({ directory, issuer, net, port, files = [], providers = {}, page = {}, relay = {}, engine = ENGINE, driver = DRIVER, accelerator = ACCELERATOR }) {
+export function writeConfig({ directory, issuer, net, port, files = [], providers = {}, page = {}, relay = {}, engine = ENGINE, driver = DRIVER, accelerator = ACCELERATOR, image = imageTree(), desktop, deadlines = {} }) {
   const providersDirectory = path.join(directory, 'providers');
   writeAll(providersDirectory, Object.fromEntries(Object.entries(providers).map(([id, contents]) => [`${id}.toml`, contents])));
   const sources = writeAll(path.join(directory, 'files'), Object.fromEntries(files.map(({ contents }, index) => [String(index), contents])));
   const added = files.map((file, index) => ({ path: file.path, from: sources[index], mode: file.mode }));
   const { instance, pool, gateway } = net;
   const text = [
-    table('', { listen: `127.0.0.1:${port}`, ...page, data_dir: path.join(directory, 'data'), providers_dir: providersDirectory, image: imageTree() }).replace('[]\n', ''),
+    table('', { listen: `127.0.0.1:${port}`, ...page, data_dir: path.join(directory, 'data'), providers_dir: providersDirectory, image }).replace('[]\n', ''),
     table('machines', { driver, accelerator, max: MACHINES, per_owner: MACHINES, pool: 0, socket: path.join(directory, 'machined/socket'), run_dir: net.runDir, first_uid: net.firstUid, engine }),
     table('machines.additions', { ca_certificates: [path.resolve(issuer.ca)] }),
     tables('machines.additions.hosts', issuer.hosts),
@@ -67,6 +67,8 @@ export function writeConfig({ directory, issuer, net, port, files = [], provider
     table('relay', { listen: ['127.0.0.1:0'], ...relay }),
     // Everything that any part would ever say, because the run is searched for secrets.
     table('log', { format: 'text', filter: 'debug' }),
+    ...(desktop ? [table('desktop', desktop)] : []),
+    table('deadlines', deadlines),
     tables('network.allow', [{ address: issuer.place.address, protocol: 'tcp', port: 443 }]),
   ].join('\n');
   return writeAll(directory, { 'anteroom.toml': text })[0];

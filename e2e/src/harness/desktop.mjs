@@ -8,6 +8,10 @@ const TOLERANCE = 36;
 /** A mark of 64 x 64 has 256 points of the grid; half of it may be covered by the pointer. */
 const POINTS = 100;
 const SEE_MS = 30_000;
+/** A mark's side, desktop pixels. */
+const MARK = 64;
+/** A black line of one pixel after video coding, of 255; a field's grey frame is 136. */
+const DARK = 100;
 /** From the middle of a field's mark into the field, in desktop pixels. */
 const BESIDE = 160;
 const NEEDS_SHIFT = /[A-Z~!@#$%^&*()_+{}|:"<>?]/;
@@ -54,6 +58,13 @@ export class Desktop {
   async clickBeside(mark) {
     const place = await this.sees(mark);
     await this.click({ ...place, x: place.x + BESIDE });
+  }
+
+  /** Waits until the empty field at the right of a mark has its caret, left of where it was clicked. */
+  async seesCaret(mark, deadlineMs = SEE_MS) {
+    const { x, y } = await this.sees(mark, deadlineMs);
+    const area = [x + MARK / 2, y - MARK / 4, BESIDE - MARK, MARK / 2];
+    await until(`the field of ${mark} has the caret`, deadlineMs, () => this.page.evaluate(([area, dark]) => globalThis.__probe.darkest(...area) < dark, [area, DARK]));
   }
 
   async clickMark(mark) {

@@ -47,13 +47,25 @@ export function probe() {
   const context = canvas.getContext('2d', { willReadFrequently: true });
   /** The video that shows something, if there is one. */
   seen.video = () => seen.videos.filter((video) => video.isConnected && video.videoWidth > 0).at(-1);
-  /** The middle of the pixels near a colour, in desktop pixels; looks at every fourth pixel each way. */
-  seen.find = ([red, green, blue], tolerance, atLeast) => {
+  const draw = () => {
     const video = seen.video();
-    if (!video) return null;
+    if (!video) return false;
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
     context.drawImage(video, 0, 0);
+    return true;
+  };
+  /** How dark the darkest pixel of an area is: the most of its red, green and blue, of 255. */
+  seen.darkest = (x, y, width, height) => {
+    if (!draw()) return 255;
+    const { data } = context.getImageData(x, y, width, height);
+    let darkest = 255;
+    for (let i = 0; i < data.length; i += 4) darkest = Math.min(darkest, Math.max(data[i], data[i + 1], data[i + 2]));
+    return darkest;
+  };
+  /** The middle of the pixels near a colour, in desktop pixels; looks at every fourth pixel each way. */
+  seen.find = ([red, green, blue], tolerance, atLeast) => {
+    if (!draw()) return null;
     const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);
     const xs = [];
     const ys = [];

@@ -17,9 +17,9 @@ export function nameAll(words) {
 }
 
 /** Registers a scenario. `world` is asked for when it runs. */
-export function scenario(plain, world, body) {
+export function scenario(plain, world, body, timeout = SCENARIO_MS) {
   const name = prefix + plain;
-  test(name, { timeout: SCENARIO_MS }, async (context) => {
+  test(name, { timeout }, async (context) => {
     const opened = [];
     const track = (attempt) => opened.push(attempt);
     try {

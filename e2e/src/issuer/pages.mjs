@@ -4,20 +4,18 @@ import { css } from './marks.mjs';
 
 const escape = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
+// Blocks and lines only: a light browser knows neither flex nor :focus-within, and shows the same page without focus marks.
 const STYLE = `
-  * { box-sizing: border-box; margin: 0 }
-  body { font: 22px sans-serif; padding: 24px 48px; background: #fff; color: #222; height: 100vh; overflow: hidden }
-  h1 { font-size: 26px; height: 48px }
-  form { display: flex; flex-direction: column; gap: 16px; width: 760px }
-  .row { display: flex; gap: 0; height: 64px }
-  .row i { width: 64px; flex: none }
-  .row b { width: 64px; flex: none }
+  * { box-sizing: border-box; margin: 0; padding: 0 }
+  body { font: 22px sans-serif; padding: 16px 24px; background: #fff; color: #222; overflow: hidden }
+  h1 { font-size: 26px; height: 48px; overflow: hidden }
+  .row { display: block; height: 64px; width: 728px; margin-bottom: 16px }
+  .row i, .row b { float: left; width: 64px; height: 64px }
+  .row input { float: left; font: inherit; height: 64px; width: 600px; padding: 0 16px; border: 2px solid #888 }
   .user:focus-within b { background: ${css('userFocus')} }
   .password:focus-within b { background: ${css('passwordFocus')} }
-  .row input { font: inherit; flex: 1; padding: 0 16px; border: 2px solid #888 }
-  button { font: inherit; border: 0; color: #fff; height: 64px; width: 320px; text-align: left; padding-left: 200px }
-  .banner { height: 64px; width: 760px; padding: 18px; text-align: right }
-  .buttons { display: flex; gap: 40px }
+  button { font: inherit; border: 0; color: #fff; height: 64px; width: 320px; text-align: left; padding-left: 200px; margin-right: 40px }
+  .banner { height: 64px; width: 728px; padding: 18px; margin-bottom: 16px; text-align: right }
 `;
 
 const page = (title, body) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escape(title)}</title>
@@ -38,9 +36,7 @@ export function loginPage(host, uid, wrong) {
 
 /** Asks whether the CLI may have what it wants. */
 export function consentPage(client, uid) {
-  return page(`Allow ${client}?`, `<form method="post" action="/interaction/${uid}/consent"><div class="buttons">
-    <button name="answer" value="allow" style="background:${css('consent')}" autofocus>Allow</button>
-    <button name="answer" value="deny" style="background:${css('deny')}">Deny</button></div></form>`);
+  return page(`Allow ${client}?`, `<form method="post" action="/interaction/${uid}/consent"><button name="answer" value="allow" style="background:${css('consent')}" autofocus>Allow</button><button name="answer" value="deny" style="background:${css('deny')}">Deny</button></form>`);
 }
 
 /** The last page of a CLI that sends the browser to its vendor's site. */

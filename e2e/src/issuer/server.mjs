@@ -19,7 +19,15 @@ const sites = new Map([hosts.CODEX, hosts.WRANGLER].map((host) => {
   return [host, { host, provider, tell, callback: provider.callback() }];
 }));
 
+/** NetSurf takes no cookie for a path below which it was not set (RFC 2109, 4.3.2); everybody else does since RFC 6265. */
+function widenCookies(request, response) {
+  if (!/^NetSurf\//.test(request.headers['user-agent'] ?? '')) return;
+  const plain = response.setHeader.bind(response);
+  response.setHeader = (name, value) => plain(name, name.toLowerCase() === 'set-cookie' ? [value].flat().map((cookie) => cookie.replace(/; path=[^;]*/i, '; path=/')) : value);
+}
+
 async function answer(request, response) {
+  widenCookies(request, response);
   const host = (request.headers.host ?? '').split(':')[0];
   tell({ kind: 'request', host, method: request.method, path: request.url.split('?')[0] });
   if (host === hosts.STAGE) return stage(request, response);
