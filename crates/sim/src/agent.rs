@@ -159,6 +159,8 @@ impl Agent {
     pub(crate) async fn repeat(&self, call: &Call) -> Result<Reply, Ended> {
         let reply = send_until_answered(&self.scene, &self.name, PAUSES, call).await;
         match reply.status {
+            // Somebody may look at the machine: its agent stays as it is.
+            410 if reply.kind() == "kept" => std::future::pending().await,
             410 => Err(Ended),
             401 => {
                 self.scene.locked_out(&self.spec);

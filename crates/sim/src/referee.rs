@@ -161,7 +161,14 @@ impl Scene {
         let Some(stored) = self.stored(session) else {
             return self.broken("nothing-leaks", format!("{id} has a row and no session"));
         };
-        if row.wanted != Wanted::Gone || stored.session.end().is_none() {
+        let runs = self.world.running().iter().any(|running| running.id == *id);
+        let unwanted = match row.wanted {
+            Wanted::Gone => true,
+            // There is nothing left to look at.
+            Wanted::Kept => !runs,
+            Wanted::Running => false,
+        };
+        if !unwanted || stored.session.end().is_none() {
             self.broken("saved-before-destroyed", format!("{id} is destroyed while its session goes on"));
         }
         self.is_saved_if_it_succeeded(&stored);

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anteroom_controller::{DeadlineOverrides, Ports, Token, ports::Clock as _};
 use anteroom_protocol::{MachineId, UserId, session::SessionView};
+use anteroom_session::machine::Wanted;
 use anteroom_store::{AccessRow, Store as _};
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
@@ -79,7 +80,10 @@ impl Stage {
 async fn play(seed: u64, database: Database) -> Arc<Scene> {
     let (scene, owner) = set(seed, database);
     let deadlines = deadlines(&scene.dice);
-    scene.say("schedule", format!("seed {seed}, {} places, {} pooled, {deadlines:?}", scene.places, scene.pooled));
+    scene.say(
+        "schedule",
+        format!("seed {seed}, {} places, {} pooled, {} kept, {deadlines:?}", scene.places, scene.pooled, scene.kept),
+    );
     let mut background = JoinSet::new();
     background.spawn(server::supervise(scene.clone(), deadlines));
     background.spawn(agent::inhabit(scene.clone()));
@@ -121,9 +125,10 @@ fn set(seed: u64, database: Database) -> (Arc<Scene>, UserId) {
     database.wait(store.put_access(&foreign, clock.now())).expect("a new database takes a token");
     let places = if dice.chance(8500) { 8 } else { 1 };
     let pooled = if dice.chance(5000) { 1 + u32::from(dice.chance(5000)) } else { 0 };
+    let kept = u32::from(dice.chance(3000));
     let owner = owner.expose().to_owned();
     let stranger = stranger.expose().to_owned();
-    (Scene::new(Props { dice, entropy, clock, database, places, pooled, owner, stranger }), user)
+    (Scene::new(Props { dice, entropy, clock, database, places, pooled, kept, owner, stranger }), user)
 }
 
 /// Long enough for what has to happen, short enough to be met by what goes wrong.
@@ -167,6 +172,12 @@ fn is_over(scene: &Scene) -> bool {
     let live = scene.database.wait(store.live_sessions(None, 1)).expect("the store itself never fails");
     let rows = scene.database.wait(store.machines(None, 99)).expect("the store itself never fails");
     let is_pooled = |machine: &MachineId| rows.iter().any(|row| row.id == *machine && row.session.is_none());
+    let kept = rows.iter().filter(|row| row.wanted == Wanted::Kept).count();
+    if kept > scene.kept as usize {
+        scene.broken("kept", format!("{kept} failed machines are kept"));
+    } else if kept > 0 {
+        scene.referee.count("looks at a kept machine");
+    }
     let all_pooled = rows.iter().all(|row| row.session.is_none());
     scene.server.is_up()
         && live.is_empty()

@@ -32,6 +32,8 @@ pub(crate) struct Scene {
     pub(crate) places: u32,
     /// Machines that wait.
     pub(crate) pooled: u32,
+    /// Failed machines that are kept for a look.
+    pub(crate) kept: u32,
     /// The owner's token.
     pub(crate) owner: String,
     /// The token of a person who owns nothing here.
@@ -48,6 +50,7 @@ pub(crate) struct Props {
     pub(crate) database: Database,
     pub(crate) places: u32,
     pub(crate) pooled: u32,
+    pub(crate) kept: u32,
     pub(crate) owner: String,
     pub(crate) stranger: String,
 }
@@ -67,6 +70,7 @@ impl Scene {
             referee: Referee::default(),
             places: props.places,
             pooled: props.pooled,
+            kept: props.kept,
             owner: props.owner,
             stranger: props.stranger,
             weather: Mutex::new(weather),

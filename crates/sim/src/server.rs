@@ -195,7 +195,7 @@ async fn start(scene: &Arc<Scene>, life: &Life, deadlines: DeadlineOverrides) ->
     let store = Arc::new(Gate { scene: scene.clone(), life: life.clone() });
     let driver = Arc::new(Hands { inner: scene.world.driver(), scene: scene.clone(), life: life.clone() });
     let ports = Ports { store, clock: scene.clock.clone(), entropy: scene.entropy.clone() };
-    let controller = Controller::new(ports, catalogue(), key_ring(), settings(scene.places, scene.pooled, deadlines));
+    let controller = Controller::new(ports, catalogue(), key_ring(), settings(scene, deadlines));
     controller.resume().await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(Reconciler::new(controller.clone(), driver.clone()).run());
@@ -219,7 +219,11 @@ pub(crate) fn key_ring() -> KeyRing {
     KeyRing::new(Key::from_random([7; 32].into()))
 }
 
-fn settings(places: u32, pooled: u32, deadlines: DeadlineOverrides) -> Settings {
+/// Less than a schedule's aftermath, so that nothing is left at its end.
+const KEPT_FOR_MS: i64 = 300_000;
+
+fn settings(scene: &Scene, deadlines: DeadlineOverrides) -> Settings {
+    let places = scene.places;
     let pool = AddressPool {
         first: [10, 87, 0, 2].into(),
         // One more than there may be machines: an address is soon handed out again.
@@ -236,9 +240,9 @@ fn settings(places: u32, pooled: u32, deadlines: DeadlineOverrides) -> Settings 
         additions: Additions::default(),
         engine: MediaEngine::Str0m,
         deadlines,
-        pool: PoolSettings { size: pooled, keep_free: 0 },
+        pool: PoolSettings { size: scene.pooled, keep_free: 0 },
         // A schedule has three sign-ins at most, so that the last may find no place among those who wait.
-        keep: KeepSettings::default(),
+        keep: KeepSettings { machines: scene.kept, for_ms: KEPT_FOR_MS },
         max_queued: 1,
     }
 }
