@@ -14,6 +14,7 @@ import { World } from '../e2e/src/harness/world.mjs';
 import { waiting } from '../e2e/src/scenarios/pool.mjs';
 import { FILES, PROVIDERS } from '../e2e/src/scenarios/providers.mjs';
 import { agentMemory, look, percent } from './cpu.mjs';
+import { binding, fitting, othersWait, proportionalMemory } from './machines.mjs';
 import { installEye, UNSEEN_MS } from './eye.mjs';
 import { answers, controllerAlone } from './signaling.mjs';
 import { summary, table } from './statistics.mjs';
@@ -23,8 +24,13 @@ const QUICK = process.env.ROUNDS === 'quick';
 const times = (count) => (QUICK ? Math.max(2, Math.round(count / 10)) : count);
 const COLD_STARTS = times(15);
 const POOLED_STARTS = times(15);
+/** Machines that wait at once while their memory is looked at. */
+const POOLED_TOGETHER = 4;
+/** Ten machines made at once, so often. */
+const CROWDS = times(10);
 /** Emulated machines: each takes half a minute. */
 const CLONED_STARTS = 3;
+const GONE_MS = 30_000;
 /** A browser's start, so that the click does not fall into it. */
 const BROWSER_UP_MS = 3000;
 /** Emulated processors are some ten times as slow. */
@@ -44,8 +50,8 @@ const memory = [];
 let answered;
 const noteMemory = (world) => memory.push(world.controller.memory() / 1024 / 1024);
 
-/** `pictureMs` is how long the picture may take before the benchmark gives up. */
-async function start(world, pictureMs) {
+/** `pictureMs` is how long the picture may take before the benchmark gives up; `note` hears how the session went. */
+async function start(world, pictureMs, note = () => undefined) {
   const attempt = await Attempt.begin(world, 'codex');
   await attempt.desktop.picture(pictureMs);
   const took = await attempt.page.evaluate(() => {
@@ -53,7 +59,7 @@ async function start(world, pictureMs) {
     return frames[0].at - clicks.findLast((click) => click.kind === 'click').at;
   });
   noteMemory(world);
-  await attempt.reached('frame-decoded');
+  note(await attempt.reached('frame-decoded'));
   await end(world, attempt);
   return took;
 }
@@ -61,15 +67,36 @@ async function start(world, pictureMs) {
 /** Clicks that find a machine waiting, its browser up. */
 async function pooledStarts(world) {
   await world.controller.restart({ ANTEROOM_MACHINES__POOL: '1' });
-  const took = [];
-  const used = [];
+  const [took, bound, used] = [[], [], []];
   for (let round = 0; round < POOLED_STARTS; round += 1) {
     used.push(await waiting(world, used));
     await pause(BROWSER_UP_MS);
-    took.push(await start(world));
+    took.push(await start(world, undefined, (view) => bound.push(binding(view))));
   }
   await world.controller.restart();
-  return summary(took);
+  return { 'click_to_first_frame_ms.pool': summary(took), bind_pooled_machine_ms: summary(bound) };
+}
+
+/** What waiting machines need, each, when there are some, and what others notice of machines being made. */
+async function machinesThatWait() {
+  const world = await World.make({ providers: PROVIDERS, files: FILES, machines: { max: 12, per_owner: 12 } });
+  try {
+    const waited = [];
+    for (let round = 0; round < CROWDS; round += 1) waited.push(...(await othersWait(world)));
+    await world.controller.restart({ ANTEROOM_MACHINES__POOL: String(POOLED_TOGETHER) });
+    const used = [];
+    while (used.length < POOLED_TOGETHER) used.push(await waiting(world, used));
+    await pause(BROWSER_UP_MS);
+    const bytes = used.map((id) => proportionalMemory(world.remains.processesOf(id)));
+    await world.controller.restart();
+    await until('none waits any more', GONE_MS, () => world.remains.everything().length === 0);
+    return {
+      'pooled_machine_pss_mb.sandbox': summary(bytes.map((each) => each / 1024 / 1024), { fitInto16GB: fitting(Math.max(...bytes)) }),
+      'controller_latency_ms.ten_machines_made': summary(waited),
+    };
+  } finally {
+    await world.end();
+  }
 }
 
 function noteAnswers(world, attempt) {
@@ -172,7 +199,7 @@ async function measure(world) {
   const cold = [];
   for (let round = 0; round < COLD_STARTS; round += 1) cold.push(await start(world));
   figures['click_to_first_frame_ms.cold'] = summary(cold);
-  figures['click_to_first_frame_ms.pool'] = await pooledStarts(world);
+  Object.assign(figures, await pooledStarts(world));
   const still = await openStage(world, 'click');
   const idle = await load(still, world);
   const idleClicks = await clicks(still, CLICKS);
@@ -220,6 +247,7 @@ const named = (engine, figures) => Object.fromEntries(Object.entries(figures).ma
 
 const figures = await measureOn('str0m');
 Object.assign(figures, named('webrtcbin', await measureOn('webrtcbin')));
+Object.assign(figures, await machinesThatWait());
 figures['click_to_first_frame_ms.qemu_clone'] = await clonedStarts();
 figures.controller_rss_mb = summary(memory);
 // With no machine left beside it.

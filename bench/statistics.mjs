@@ -11,7 +11,7 @@ const round = (value) => Math.round(value * 100) / 100;
 
 /** The figures as a table. */
 export function table(figures) {
-  const columns = ['n', 'p50', 'p95', 'p99', 'unseen'];
+  const columns = ['n', 'p50', 'p95', 'p99', 'unseen', 'fitInto16GB'];
   const rows = Object.entries(figures).map(([name, figure]) => [name, ...columns.map((column) => String(figure[column] ?? ''))]);
   const all = [['', ...columns], ...rows];
   const widths = all[0].map((_, column) => Math.max(...all.map((row) => row[column].length)));
