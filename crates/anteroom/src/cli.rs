@@ -1,6 +1,6 @@
 //! The commands. Each reads the configuration, makes the parts that it needs, does one thing, and says what it did.
 
-use std::{error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, fs, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anteroom_controller::{Ports, ports::Clock as _};
 use anteroom_protocol::{MachineId, Secret};
@@ -13,7 +13,7 @@ use crate::{
     edge::{SystemClock, SystemEntropy},
     logs, machined,
     machines::{self, Server},
-    serve,
+    providers, serve,
     user::User,
     vault, wiring,
 };
@@ -71,6 +71,9 @@ enum Command {
     /// The machines of the server that runs: what there is, what failed ones wrote, stop, destroy.
     #[command(subcommand)]
     Machines(Machines),
+    /// The files that describe providers.
+    #[command(subcommand)]
+    Providers(Providers),
     /// Looks at what sign-ins need on this host and on the way to it, and says what is wrong and what to do.
     Doctor {
         /// As JSON.
@@ -87,6 +90,18 @@ enum Image {
     Build,
     /// Prints where the image is, or will be.
     Path,
+}
+
+#[derive(Subcommand)]
+enum Providers {
+    /// Lists those that can be connected: built in, and from `providers_dir`.
+    List,
+    /// Looks at files of your own, and says what is wrong with each, by line and key.
+    Check {
+        /// The files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -151,6 +166,9 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
         print!("{}", anteroom_controller::http::openapi::text());
         return Ok(());
     }
+    if let Command::Providers(Providers::Check { files }) = &arguments.command {
+        return check_providers(files);
+    }
     if let Some(name) = &arguments.user {
         // SAFETY: no other thread has been started.
         unsafe { User::named(name)?.become_for_good()? };
@@ -171,6 +189,7 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
             Command::Image(command) => image(&config, &command),
             Command::Link => link(&config).await,
             Command::Token => token(&config).await,
+            Command::Providers(_) => list_providers(&config),
             Command::Machines(command) => machines(&config, &command).await,
             Command::Doctor { json } => doctor(&config, json).await,
             Command::Vault(Vault::Status) => vault_status(&config, key).await,
@@ -190,6 +209,30 @@ fn image(config: &Config, command: &Image) -> Done {
     };
     println!("{}", tree.display());
     Ok(())
+}
+
+fn list_providers(config: &Config) -> Done {
+    for provider in wiring::catalogue(config)?.iter() {
+        let (package, version) = (&provider.install.npm, &provider.install.version);
+        println!("{:<16} {:<20} {package} {version}", provider.id.as_str(), provider.name);
+    }
+    Ok(())
+}
+
+fn check_providers(files: &[PathBuf]) -> Done {
+    let mut wrong = 0;
+    for file in files {
+        let text = fs::read_to_string(file).map_err(|error| format!("reading {}: {error}", file.display()))?;
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        match providers::check(&name, &text) {
+            Ok(provider) => println!("{}: {} is described well", file.display(), provider.name),
+            Err(finding) => {
+                wrong += 1;
+                eprintln!("{}:{finding}", file.display());
+            }
+        }
+    }
+    if wrong == 0 { Ok(()) } else { Err(format!("{wrong} of {} files can't be used", files.len()).into()) }
 }
 
 async fn doctor(config: &Config, json: bool) -> Done {

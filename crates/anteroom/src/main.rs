@@ -12,6 +12,7 @@ mod logs;
 mod machined;
 mod machines;
 mod process;
+mod providers;
 mod relay;
 mod serve;
 mod user;

@@ -16,7 +16,7 @@ use anteroom_machines::{Additions, MachineFile};
 use anteroom_machines_host::{HostConfig, NetworkPolicy};
 use anteroom_machines_qemu as qemu;
 use anteroom_machines_sandbox as sandbox;
-use anteroom_protocol::{Secret, provider::Provider};
+use anteroom_protocol::Secret;
 use anteroom_store::{AddressPool, Placement, Store};
 use anteroom_store_sqlite::SqliteStore;
 use anteroom_vault::KeyRing;
@@ -28,6 +28,7 @@ use crate::{
     embedded,
     image::{ImageError, Recipe, with_ending},
     key_file::{self, KeyError, KeySource},
+    providers::{self, Finding},
 };
 
 /// The first argument of the program when it becomes a sandbox's launcher.
@@ -67,14 +68,13 @@ pub(crate) enum WiringError {
         /// The lock.
         path: PathBuf,
     },
-    /// A provider's file does not parse.
-    #[error("the provider file {name}: {source}")]
+    /// A provider's file can't be used.
+    #[error("the provider file {name}:{finding}")]
     ProviderFile {
         /// Which.
         name: String,
         /// What is wrong where.
-        #[source]
-        source: Box<toml::de::Error>,
+        finding: Finding,
     },
     /// A provider's file says what can't be.
     #[error(transparent)]
@@ -216,7 +216,8 @@ pub(crate) fn catalogue(config: &Config) -> Result<Catalogue, WiringError> {
         }
     }
     let parse = |(name, text): (String, String)| {
-        toml::from_str::<Provider>(&text).map_err(|source| WiringError::ProviderFile { name, source: Box::new(source) })
+        let id = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy();
+        providers::check(&id, &text).map_err(|finding| WiringError::ProviderFile { name, finding })
     };
     Ok(Catalogue::new(files.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?)?)
 }
