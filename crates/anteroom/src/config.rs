@@ -6,12 +6,12 @@
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
 use anteroom_machines::{HostEntry, Limits};
-use anteroom_machines_host::{Exception, Pool};
+use anteroom_machines_host::{Exception, Pool, Pool6, Range};
 use anteroom_machines_qemu::Accelerate;
 use anteroom_protocol::guest::{DesktopSize, MediaEngine};
 use figment::{
@@ -163,10 +163,16 @@ pub(crate) struct Network {
     pub(crate) pool: Pool,
     /// The host's own address in the pool; machines have those after it.
     pub(crate) gateway: Ipv4Addr,
+    /// Gives machines IPv6: their addresses, a /64 of unique local ones, as in `fd87:1f3a:52c0::/64`. The host forwards
+    /// IPv6 from then on. Without it machines have none.
+    pub(crate) pool6: Option<Pool6>,
     /// The port on the gateway's address where guests reach the controller.
     pub(crate) guest_port: u16,
     /// Name servers that machines ask; by default the host's own.
-    pub(crate) resolvers: Option<Vec<Ipv4Addr>>,
+    pub(crate) resolvers: Option<Vec<IpAddr>>,
+    /// Networks with public addresses that are not the internet to machines: a company's own, as in
+    /// `["198.51.100.0/24", "2001:db8:7::/48"]`. Those of IPv6 to which this host is connected are found.
+    pub(crate) walled: Vec<Range>,
     /// What may be reached though it lies in a private range or on this host: `{ address, protocol, port }`.
     pub(crate) allow: Vec<Exception>,
 }
@@ -296,8 +302,10 @@ impl Default for Network {
             device_prefix: "ar".to_owned(),
             pool: "10.87.0.0/16".parse().expect("a range of addresses"),
             gateway: Ipv4Addr::new(10, 87, 0, 1),
+            pool6: None,
             guest_port: 4001,
             resolvers: None,
+            walled: Vec::new(),
             allow: Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::{
     fs, io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
     sync::Arc,
@@ -394,6 +394,7 @@ fn kernel(config: &Config) -> Result<PathBuf, WiringError> {
 
 /// What every driver needs.
 fn host(config: &Config) -> Result<HostConfig, WiringError> {
+    let with_ipv6 = config.network.pool6.is_some();
     Ok(HostConfig {
         instance: config.network.instance.clone(),
         device_prefix: config.network.device_prefix.clone(),
@@ -402,8 +403,10 @@ fn host(config: &Config) -> Result<HostConfig, WiringError> {
         network: NetworkPolicy {
             pool: config.network.pool,
             gateway: config.network.gateway,
+            pool6: config.network.pool6,
             guest_port: config.network.guest_port,
-            resolvers: config.network.resolvers.clone().map_or_else(host_resolvers, Ok)?,
+            resolvers: config.network.resolvers.clone().map_or_else(|| host_resolvers(with_ipv6), Ok)?,
+            walled: config.network.walled.clone(),
             allow: config.network.allow.clone(),
         },
     })
@@ -439,19 +442,25 @@ fn this_program() -> Result<PathBuf, WiringError> {
     std::env::current_exe().map_err(failed("finding", Path::new("this program")))
 }
 
-/// The host's name servers that a machine can reach too; one on the host's own loopback is not.
-fn host_resolvers() -> Result<Vec<Ipv4Addr>, WiringError> {
+/// The host's name servers that a machine can reach too; one on the host's own loopback or cable is not.
+fn host_resolvers(with_ipv6: bool) -> Result<Vec<IpAddr>, WiringError> {
     let path = Path::new(RESOLV_CONF);
     match fs::read_to_string(path) {
-        Ok(text) => Ok(resolvers_in(&text)),
+        Ok(text) => Ok(resolvers_in(&text, with_ipv6)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(failed("reading", path)(error)),
     }
 }
 
-fn resolvers_in(text: &str) -> Vec<Ipv4Addr> {
+fn resolvers_in(text: &str, with_ipv6: bool) -> Vec<IpAddr> {
     let named = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
-    named.filter_map(|rest| rest.trim().parse().ok()).filter(|address: &Ipv4Addr| !address.is_loopback()).collect()
+    let addresses = named.filter_map(|rest| rest.trim().parse().ok());
+    addresses
+        .filter(|address: &IpAddr| match address {
+            IpAddr::V4(address) => !address.is_loopback(),
+            IpAddr::V6(address) => with_ipv6 && !address.is_loopback() && !address.is_unicast_link_local(),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -20,8 +20,22 @@ fn machines_have_the_addresses_between_the_gateway_and_the_broadcast() {
 
 #[test]
 fn a_resolver_on_the_hosts_loopback_is_none_for_machines() {
-    let text = "# comment\nnameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver 2001:db8::53\nsearch example\n";
-    assert_eq!(resolvers_in(text), [Ipv4Addr::new(192, 0, 2, 53)]);
+    let text = "# comment\nnameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver ::1\nnameserver fe80::1\n\
+                nameserver fe80::1%eth0\nnameserver 2001:db8::53\nsearch example\n";
+    let (v4, v6): (IpAddr, IpAddr) = ("192.0.2.53".parse().unwrap(), "2001:db8::53".parse().unwrap());
+    assert_eq!(resolvers_in(text, true), [v4, v6]);
+    assert_eq!(resolvers_in(text, false), [v4]);
+}
+
+#[test]
+fn the_network_of_the_configuration_reaches_the_driver() {
+    let mut config = Config::default();
+    config.network.pool6 = Some("fd87:1f3a:52c0::/64".parse().unwrap());
+    config.network.walled = vec!["2001:db8:7::/48".parse().unwrap()];
+    config.network.resolvers = Some(vec!["2620:fe::9".parse().unwrap()]);
+    let policy = host(&config).unwrap().network;
+    assert_eq!((policy.pool6, policy.walled), (config.network.pool6, config.network.walled));
+    assert_eq!(policy.resolvers, ["2620:fe::9".parse::<IpAddr>().unwrap()]);
 }
 
 #[test]

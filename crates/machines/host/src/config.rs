@@ -1,9 +1,15 @@
 //! The operator's choices, and the names that follow from them and from a machine's id. Pure.
 
-use std::{net::Ipv4Addr, path::PathBuf, str::FromStr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use anteroom_protocol::MachineId;
 use serde::{Deserialize, Serialize};
+
+use crate::range::{Pool6, Range};
 
 /// Linux cuts names of devices at 15 characters (IFNAMSIZ), and the machine's part takes ten.
 const MAX_PREFIX_CHARS: usize = 5;
@@ -35,12 +41,19 @@ pub struct NetworkPolicy {
     pub pool: Pool,
     /// The host's own address in the pool: `10.87.0.1`.
     pub gateway: Ipv4Addr,
+    /// The machines' IPv6 addresses, and the host's own among them; each has the place that its IPv4 address has in
+    /// `pool`. None means that machines have no IPv6.
+    #[serde(default)]
+    pub pool6: Option<Pool6>,
     /// The TCP port of the controller endpoint for guests, on the gateway's address.
     pub guest_port: u16,
     /// Name servers: the only ones that machines reach. None means that names resolve by the hosts file alone, or at
     /// the upstream proxy.
     #[serde(default)]
-    pub resolvers: Vec<Ipv4Addr>,
+    pub resolvers: Vec<IpAddr>,
+    /// What is not to be reached beside what is no public address: networks of the operator's that have public ones.
+    #[serde(default)]
+    pub walled: Vec<Range>,
     /// What lies in a forbidden range or on this host but may be reached nevertheless.
     #[serde(default)]
     pub allow: Vec<Exception>,
@@ -51,7 +64,7 @@ pub struct NetworkPolicy {
 #[serde(deny_unknown_fields)]
 pub struct Exception {
     /// Its address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// TCP or UDP.
     pub protocol: Transport,
     /// Its port.
@@ -132,6 +145,26 @@ impl Pool {
     }
 }
 
+impl NetworkPolicy {
+    /// The IPv6 address at the place of this one; none when machines have no IPv6, or it lies outside the pool.
+    #[must_use]
+    pub fn twin(&self, address: Ipv4Addr) -> Option<Ipv6Addr> {
+        Some(self.pool6?.address(self.pool.offset(address)?))
+    }
+
+    /// The host's own address in IPv6.
+    #[must_use]
+    pub fn gateway6(&self) -> Option<Ipv6Addr> {
+        self.twin(self.gateway)
+    }
+
+    /// A service that machines can't reach because they have no IPv6.
+    fn out_of_reach(&self) -> Option<IpAddr> {
+        let services = self.resolvers.iter().copied().chain(self.allow.iter().map(|exception| exception.address));
+        services.into_iter().find(|address| address.is_ipv6() && self.pool6.is_none())
+    }
+}
+
 /// Why a configuration is refused before anything is touched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
@@ -157,6 +190,9 @@ impl HostConfig {
         }
         if !word(&self.device_prefix, MAX_PREFIX_CHARS) {
             return invalid("device_prefix", "takes 1 to 5 of a-z and -");
+        }
+        if let Some(address) = self.network.out_of_reach() {
+            return invalid("network.pool6", &format!("must be set for machines to reach {address}"));
         }
         match self.network.pool.offset(self.network.gateway) {
             None | Some(0) => invalid("network.gateway", "must be an address of the pool, but not its first"),
@@ -215,9 +251,13 @@ pub(crate) fn example() -> HostConfig {
         network: NetworkPolicy {
             pool: "10.87.0.0/16".parse().unwrap(),
             gateway: Ipv4Addr::new(10, 87, 0, 1),
+            pool6: Some("fd87:1f3a:52c0::/64".parse().unwrap()),
             guest_port: 4001,
-            resolvers: vec![Ipv4Addr::new(9, 9, 9, 9)],
-            allow: vec![Exception { address: Ipv4Addr::new(192, 168, 3, 4), protocol: Transport::Tcp, port: 3128 }],
+            resolvers: vec!["9.9.9.9".parse().unwrap(), "2620:fe::9".parse().unwrap()],
+            walled: vec!["193.99.144.0/24".parse().unwrap(), "2a02:7:7::/48".parse().unwrap()],
+            allow: ["192.168.3.4", "fd50::4"]
+                .map(|address| Exception { address: address.parse().unwrap(), protocol: Transport::Tcp, port: 3128 })
+                .to_vec(),
         },
     }
 }
@@ -246,6 +286,16 @@ mod tests {
     }
 
     #[test]
+    fn each_address_of_the_pool_has_a_twin_in_ipv6() {
+        let mut policy = example().network;
+        assert_eq!(policy.gateway6(), Some("fd87:1f3a:52c0::1".parse().unwrap()));
+        assert_eq!(policy.twin("10.87.255.254".parse().unwrap()), Some("fd87:1f3a:52c0::fffe".parse().unwrap()));
+        assert_eq!(policy.twin("10.88.0.2".parse().unwrap()), None);
+        policy.pool6 = None;
+        assert_eq!(policy.gateway6(), None);
+    }
+
+    #[test]
     fn a_pool_reads_back_and_a_wrong_one_is_refused() {
         assert_eq!("10.87.0.0/16".parse::<Pool>().unwrap().to_string(), "10.87.0.0/16");
         for wrong in ["", "10.87.0.0", "10.87.0.1/16", "10.87.0.0/33", "10.87.0.0/7", "::/64"] {
@@ -256,11 +306,12 @@ mod tests {
     #[test]
     fn a_wrong_configuration_is_refused_by_its_field() {
         type Change = fn(&mut HostConfig);
-        let cases: [(&str, Change); 4] = [
+        let cases: [(&str, Change); 5] = [
             ("instance", |c| c.instance = "../x".into()),
             ("device_prefix", |c| c.device_prefix = "toolong".into()),
             ("device_prefix", |c| c.device_prefix = "ante".into()),
             ("network.gateway", |c| c.network.gateway = Ipv4Addr::LOCALHOST),
+            ("network.pool6", |c| c.network.pool6 = None),
         ];
         assert_eq!(example().check(), Ok(()));
         for (field, change) in cases {

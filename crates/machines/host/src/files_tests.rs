@@ -42,7 +42,7 @@ fn names_resolve_by_the_additions_and_the_configured_resolvers_only() {
     let hosts = vec![HostEntry { address: "192.168.3.4".parse().unwrap(), name: "auth.example".into() }];
     let files = planned(Additions { hosts, ..Additions::default() });
     assert!(file(&files, "/etc/hosts").contents.contains("192.168.3.4 auth.example\n"));
-    assert_eq!(file(&files, "/etc/resolv.conf").contents, "nameserver 9.9.9.9\n");
+    assert_eq!(file(&files, "/etc/resolv.conf").contents, "nameserver 9.9.9.9\nnameserver 2620:fe::9\n");
     assert_eq!(file(&files, "/etc/machine-id").contents, format!("{}\n", "ab".repeat(16)));
 }
 

@@ -1,17 +1,24 @@
 //! The wall (invariant walled): one nftables table in which what is not written is dropped.
 //!
 //! It looks only at packets that come from or go to a machine's device; the host's other traffic passes untouched.
-//! The rules never change while machines come and go, only the elements of one set do. Text is made here without
-//! looking at the host; [`apply`] alone hands it to `nft`, in one transaction.
+//! The rules never change while machines come and go, only the elements of sets do; a set whose name ends with 6 is what
+//! the one without it is, for IPv6. Text is made here without looking at the host; [`apply`] alone hands it to `nft`, in
+//! one transaction.
+//!
+//! Nothing of neighbour discovery is let through, because nobody needs it: both ends of a machine's cable know each
+//! other's hardware address from the beginning (see `netlink`). So no machine can announce routers or answer for others.
 
 use std::{
-    fmt::Write as _,
+    fmt::{Display, Write as _},
     io::{self, Write as _},
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     process::{Command, Stdio},
 };
 
-use crate::config::{HostConfig, Transport};
+use crate::{
+    config::{HostConfig, Transport},
+    range::{Range, outermost},
+};
 
 /// New connections of one machine in a second, and how many more in a burst. A page opens some dozen at once.
 const CONNECTIONS_PER_SECOND: u32 = 200;
@@ -21,30 +28,45 @@ const MAX_RATES: u32 = 65_536;
 
 /// What is no public address (IANA's special-purpose registry), in the order of the numbers. The last reaches to
 /// 255.255.255.255.
-const WALLED: [&str; 15] = [
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.0.0.0/24",
-    "192.0.2.0/24",
-    "192.88.99.0/24",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "198.51.100.0/24",
-    "203.0.113.0/24",
-    "224.0.0.0/4",
-    "240.0.0.0/4",
+const WALLED: [(Ipv4Addr, u8); 15] = [
+    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::new(10, 0, 0, 0), 8),
+    (Ipv4Addr::new(100, 64, 0, 0), 10),
+    (Ipv4Addr::new(127, 0, 0, 0), 8),
+    (Ipv4Addr::new(169, 254, 0, 0), 16),
+    (Ipv4Addr::new(172, 16, 0, 0), 12),
+    (Ipv4Addr::new(192, 0, 0, 0), 24),
+    (Ipv4Addr::new(192, 0, 2, 0), 24),
+    (Ipv4Addr::new(192, 88, 99, 0), 24),
+    (Ipv4Addr::new(192, 168, 0, 0), 16),
+    (Ipv4Addr::new(198, 18, 0, 0), 15),
+    (Ipv4Addr::new(198, 51, 100, 0), 24),
+    (Ipv4Addr::new(203, 0, 113, 0), 24),
+    (Ipv4Addr::new(224, 0, 0, 0), 4),
+    (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// The whole table, in place of whatever has its name, with the machines that run now.
-pub(crate) fn table(config: &HostConfig, machines: &[(String, Ipv4Addr)]) -> String {
+/// What may be public in IPv6: the one range of which IANA gives out addresses, and IPv4 behind a NAT64 (RFC 6052). All
+/// else is local, embeds an IPv4 address, or has no use yet.
+const PUBLIC6: &str = "64:ff9b::/96, 2000::/3";
+/// What of that is none nevertheless: protocols' own with Teredo, which embeds IPv4 addresses; documentation; 6to4, which
+/// embeds them too; documentation.
+const WALLED6: [(Ipv6Addr, u8); 4] = [
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
+    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
+    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
+];
+
+/// The whole table, in place of whatever has its name, with the machines that run now and the networks to which the host
+/// is connected.
+pub(crate) fn table(config: &HostConfig, machines: &[(String, Ipv4Addr)], connected: &[Range]) -> String {
     let table = &config.instance;
-    let machines: Vec<String> = machines.iter().map(|(link, address)| element(link, *address)).collect();
     let policy = &config.network;
     let devices = format!("\"{}*\"", config.device_prefix);
+    let machines4: Vec<String> = machines.iter().map(|(link, address)| element(link, *address)).collect();
+    let machines6: Vec<String> =
+        machines.iter().filter_map(|(link, address)| element6(config, link, *address)).collect();
     format!(
         "table inet {table}
 delete table inet {table}
@@ -52,16 +74,29 @@ table inet {table} {{
     set machines {{
         type ifname . ipv4_addr
 {machines}    }}
+    set machines6 {{
+        type ifname . ipv6_addr
+{machines6}    }}
     set allowed {{
         type ipv4_addr . inet_proto . inet_service
 {allowed}    }}
+    set allowed6 {{
+        type ipv6_addr . inet_proto . inet_service
+{allowed6}    }}
     set walled {{
         type ipv4_addr
         flags interval
-        elements = {{ {walled} }}
-    }}
+{walled}    }}
+    set walled6 {{
+        type ipv6_addr
+        flags interval
+{walled6}    }}
+    set connected6 {{
+        type ipv6_addr
+        flags interval
+{connected}    }}
     set rates {{
-        type ipv4_addr
+        type ifname
         size {MAX_RATES}
         flags dynamic, timeout
         timeout 1m
@@ -76,18 +111,23 @@ table inet {table} {{
         iifname {devices} goto to_host
     }}
     chain spoofed {{
-        meta nfproto != ipv4 drop
-        iifname . ip saddr != @machines drop
+        iifname . ip saddr @machines return
+        iifname . ip6 saddr @machines6 return
+        drop
     }}
     chain from_machine {{
         jump spoofed
         ct state established,related accept
         ct state invalid drop
         oifname {devices} drop
-        update @rates {{ ip saddr limit rate over {CONNECTIONS_PER_SECOND}/second burst {CONNECTIONS_BURST} packets }} drop
+        update @rates {{ iifname limit rate over {CONNECTIONS_PER_SECOND}/second burst {CONNECTIONS_BURST} packets }} drop
         ip daddr . meta l4proto . th dport @allowed accept
-        ip daddr @walled reject with icmp type admin-prohibited
-        meta l4proto {{ tcp, udp }} th dport {{ 25, 53, 465, 587, 853 }} reject with icmp type admin-prohibited
+        ip6 daddr . meta l4proto . th dport @allowed6 accept
+        ip daddr @walled reject with icmpx type admin-prohibited
+        ip6 daddr != {{ {PUBLIC6} }} reject with icmpx type admin-prohibited
+        ip6 daddr @walled6 reject with icmpx type admin-prohibited
+        ip6 daddr @connected6 reject with icmpx type admin-prohibited
+        meta l4proto {{ tcp, udp }} th dport {{ 25, 53, 465, 587, 853 }} reject with icmpx type admin-prohibited
         accept
     }}
     chain to_machine {{
@@ -100,60 +140,107 @@ table inet {table} {{
         ct state invalid drop
         ip daddr {gateway} tcp dport {port} accept
         ip daddr . meta l4proto . th dport @allowed accept
+        ip6 daddr . meta l4proto . th dport @allowed6 accept
         drop
     }}
     chain outwards {{
         type nat hook postrouting priority srcnat; policy accept;
         oifname != {devices} ip saddr {pool} ip saddr != {gateway} masquerade
-    }}
+{outwards6}    }}
 }}
 ",
-        machines = elements(&machines),
-        allowed = elements(&allowed(config)),
-        walled = WALLED.join(", "),
+        machines = elements(&machines4),
+        machines6 = elements(&machines6),
+        allowed = elements(&allowed(config, IpAddr::is_ipv4)),
+        allowed6 = elements(&allowed(config, IpAddr::is_ipv6)),
+        walled = elements(&walled(config)),
+        walled6 = elements(&walled6(config)),
+        connected = elements(connected),
         gateway = policy.gateway,
         port = policy.guest_port,
         pool = policy.pool,
+        outwards6 = outwards6(config, &devices),
     )
 }
 
-/// Lets a machine's device carry packets with its address.
-pub(crate) fn admit(config: &HostConfig, link: &str, address: Ipv4Addr) -> String {
-    format!("add element inet {} machines {{ {} }}\n", config.instance, element(link, address))
+/// Lets a machine's device carry packets with its addresses. The networks to which the host is connected may have changed
+/// since the table was made.
+pub(crate) fn admit(config: &HostConfig, link: &str, address: Ipv4Addr, connected: &[Range]) -> String {
+    let table = &config.instance;
+    let mut script = format!("add element inet {table} machines {{ {} }}\n", element(link, address));
+    if let Some(element) = element6(config, link, address) {
+        let _ =
+            writeln!(script, "add element inet {table} machines6 {{ {element} }}\nflush set inet {table} connected6");
+        if !connected.is_empty() {
+            let _ = writeln!(script, "add element inet {table} connected6 {{ {} }}", list(connected));
+        }
+    }
+    script
 }
 
-/// Takes it back, also when it was never there: `nft` of Debian 12 refuses to delete what is missing.
+/// Takes them back, also when they were never there: `nft` of Debian 12 refuses to delete what is missing.
 pub(crate) fn expel(config: &HostConfig, link: &str, address: Ipv4Addr) -> String {
-    let (table, element) = (&config.instance, element(link, address));
-    format!("add element inet {table} machines {{ {element} }}\ndelete element inet {table} machines {{ {element} }}\n")
+    let table = &config.instance;
+    let v4 = Some(("machines", element(link, address)));
+    let v6 = element6(config, link, address).map(|element| ("machines6", element));
+    v4.into_iter().chain(v6).fold(String::new(), |mut script, (set, element)| {
+        for what in ["add", "delete"] {
+            let _ = writeln!(script, "{what} element inet {table} {set} {{ {element} }}");
+        }
+        script
+    })
 }
 
-fn element(link: &str, address: Ipv4Addr) -> String {
+fn element(link: &str, address: impl Display) -> String {
     format!("\"{link}\" . {address}")
 }
 
-fn elements(elements: &[String]) -> String {
-    // An empty list is a syntax error to nft.
-    if elements.is_empty() { String::new() } else { format!("        elements = {{ {} }}\n", elements.join(", ")) }
+fn element6(config: &HostConfig, link: &str, address: Ipv4Addr) -> Option<String> {
+    Some(element(link, config.network.twin(address)?))
 }
 
-/// The exceptions and the name servers, each once: a double element is an error to nft.
-fn allowed(config: &HostConfig) -> Vec<String> {
-    let mut all: Vec<(Ipv4Addr, Transport, u16)> = Vec::new();
+fn elements(elements: &[impl Display]) -> String {
+    // An empty list is a syntax error to nft.
+    if elements.is_empty() { String::new() } else { format!("        elements = {{ {} }}\n", list(elements)) }
+}
+
+fn list(elements: &[impl Display]) -> String {
+    elements.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The exceptions and the name servers of one family, each once: a double element is an error to nft.
+fn allowed(config: &HostConfig, family: fn(&IpAddr) -> bool) -> Vec<String> {
+    let mut all: Vec<(IpAddr, Transport, u16)> = Vec::new();
     let exceptions = config.network.allow.iter().map(|e| (e.address, e.protocol, e.port));
     let resolvers = config.network.resolvers.iter().flat_map(|r| [(*r, Transport::Udp, 53), (*r, Transport::Tcp, 53)]);
-    for entry in exceptions.chain(resolvers) {
+    for entry in exceptions.chain(resolvers).filter(|(address, ..)| family(address)) {
         if !all.contains(&entry) {
             all.push(entry);
         }
     }
-    all.iter()
-        .map(|(address, transport, port)| {
-            let mut text = String::new();
-            let _ = write!(text, "{address} . {} . {port}", transport.as_str());
-            text
-        })
-        .collect()
+    all.iter().map(|(address, transport, port)| format!("{address} . {} . {port}", transport.as_str())).collect()
+}
+
+/// What of IPv4 is not to be reached.
+fn walled(config: &HostConfig) -> Vec<Range> {
+    let own = config.network.walled.iter().copied().filter(|range| range.network().is_ipv4());
+    let reserved = WALLED.iter().filter_map(|(network, prefix)| Range::new((*network).into(), *prefix));
+    outermost(reserved.chain(own).collect())
+}
+
+/// What of IPv6, with IPv4's own behind a NAT64: there may be one that translates private addresses too.
+fn walled6(config: &HostConfig) -> Vec<Range> {
+    let own = config.network.walled.iter().copied().filter(|range| range.network().is_ipv6());
+    let reserved = WALLED6.iter().filter_map(|(network, prefix)| Range::new((*network).into(), *prefix));
+    let translated = walled(config).into_iter().filter_map(|range| range.through_nat64());
+    outermost(reserved.chain(translated).chain(own).collect())
+}
+
+fn outwards6(config: &HostConfig, devices: &str) -> String {
+    let policy = &config.network;
+    policy.pool6.zip(policy.gateway6()).map_or_else(String::new, |(pool, gateway)| {
+        format!("        oifname != {devices} ip6 saddr {pool} ip6 saddr != {gateway} masquerade\n")
+    })
 }
 
 /// Hands a script to `nft`, which carries out all of it or nothing.
@@ -182,10 +269,28 @@ mod tests {
     use super::*;
     use crate::config::example;
 
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 87, 0, 2);
+
+    fn without_ipv6() -> HostConfig {
+        let mut config = example();
+        config.network.pool6 = None;
+        config.network.resolvers.retain(IpAddr::is_ipv4);
+        config.network.allow.retain(|exception| exception.address.is_ipv4());
+        config
+    }
+
     #[test]
     fn the_table_is_as_reviewed() {
-        let machines = [("arabc".to_owned(), Ipv4Addr::new(10, 87, 0, 2))];
-        insta::assert_snapshot!(table(&example(), &machines));
+        let connected = ["2a00:1:2:3::/64".parse().unwrap()];
+        insta::assert_snapshot!(table(&example(), &[("arabc".to_owned(), ADDRESS)], &connected));
+    }
+
+    #[test]
+    fn without_a_pool_of_ipv6_the_table_lets_none_of_it_through() {
+        let text = table(&without_ipv6(), &[("arabc".to_owned(), ADDRESS)], &[]);
+        let machines6 = "    set machines6 {\n        type ifname . ipv6_addr\n    }\n";
+        assert!(text.contains(machines6) && text.matches("masquerade").count() == 1, "{text}");
+        assert_eq!(admit(&without_ipv6(), "arabc", ADDRESS, &[]).lines().count(), 1);
     }
 
     #[test]
@@ -193,7 +298,7 @@ mod tests {
         let mut config = example();
         config.network.allow.clear();
         config.network.resolvers.clear();
-        let text = table(&config, &[]);
+        let text = table(&config, &[], &[]) + &admit(&config, "arabc", ADDRESS, &[]);
         assert!(!text.contains("{  }") && !text.contains("{ }"), "{text}");
     }
 
@@ -201,13 +306,34 @@ mod tests {
     fn a_service_that_is_allowed_twice_stands_once() {
         let mut config = example();
         config.network.allow.push(config.network.allow[0]);
-        assert_eq!(table(&config, &[]).matches("192.168.3.4").count(), 1);
+        assert_eq!(table(&config, &[], &[]).matches("192.168.3.4").count(), 1);
+    }
+
+    #[test]
+    fn a_network_that_lies_in_a_walled_one_stands_not_beside_it() {
+        let mut config = example();
+        config.network.walled = ["10.1.0.0/16", "2001:db8:7::/48", "2a02::/32"].map(|r| r.parse().unwrap()).to_vec();
+        assert!(!walled(&config).iter().any(|range| range.to_string() == "10.1.0.0/16"));
+        let v6: Vec<String> = walled6(&config).iter().map(ToString::to_string).collect();
+        assert!(v6.contains(&"2a02::/32".to_owned()) && !v6.contains(&"2001:db8:7::/48".to_owned()), "{v6:?}");
+    }
+
+    #[test]
+    fn a_machine_is_admitted_with_the_networks_of_that_moment() {
+        let connected = ["2a00:1:2:3::/64", "2a00:5::/64"].map(|range| range.parse().unwrap());
+        assert_eq!(
+            admit(&example(), "arabc", ADDRESS, &connected),
+            "add element inet anteroom machines { \"arabc\" . 10.87.0.2 }\n\
+             add element inet anteroom machines6 { \"arabc\" . fd87:1f3a:52c0::2 }\n\
+             flush set inet anteroom connected6\n\
+             add element inet anteroom connected6 { 2a00:1:2:3::/64, 2a00:5::/64 }\n"
+        );
     }
 
     #[test]
     fn expelling_adds_before_it_deletes() {
-        let text = expel(&example(), "arabc", Ipv4Addr::new(10, 87, 0, 2));
-        let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].starts_with("add ") && lines[1].starts_with("delete "), "{text}");
+        let text = expel(&example(), "arabc", ADDRESS);
+        let words: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(words, ["add", "delete", "add", "delete"], "{text}");
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a test that can't have its host ends here, and says why")]
 
 pub mod elsewhere;
+pub mod outside;
 
 use std::{
     fs::{self, File},
@@ -24,7 +25,7 @@ use anteroom_protocol::{
 };
 use rustix::thread::UnshareFlags;
 
-use crate::{Exception, HostConfig, NetworkPolicy};
+use crate::{HostConfig, NetworkPolicy, netlink::addresses::Family};
 
 /// Programs of the test's image, copied from the host with their libraries.
 const PROGRAMS: [&str; 12] = [
@@ -90,7 +91,7 @@ pub fn shell(line: &str) -> String {
 
 /// A host's configuration of its own for each test, also when several test programs run at once.
 #[must_use]
-pub fn host(run_dir: &Path, allow: &[Exception]) -> HostConfig {
+pub fn host(run_dir: &Path) -> HostConfig {
     HostConfig {
         instance: instance_name(),
         device_prefix: "art".into(),
@@ -99,9 +100,11 @@ pub fn host(run_dir: &Path, allow: &[Exception]) -> HostConfig {
         network: NetworkPolicy {
             pool: "10.99.0.0/16".parse().unwrap(),
             gateway: Ipv4Addr::new(10, 99, 0, 1),
+            pool6: Some("fd99::/64".parse().unwrap()),
             guest_port: 4001,
             resolvers: vec![],
-            allow: allow.to_vec(),
+            walled: vec![],
+            allow: vec![],
         },
     }
 }
@@ -151,6 +154,15 @@ pub fn next_spec(number: u32) -> MachineSpec {
     random[8..12].copy_from_slice(&std::process::id().to_be_bytes());
     random[12..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     spec(random, Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 99, 0, 0)) + number))
+}
+
+/// A machine's address of a family, on a host that gives both.
+#[must_use]
+pub fn address(config: &HostConfig, spec: &MachineSpec, family: Family) -> IpAddr {
+    match family {
+        Family::V4 => spec.address.into(),
+        Family::V6 => config.network.twin(spec.address).expect("machines have IPv6").into(),
+    }
 }
 
 /// Ends what a test that failed in the middle left, which would outlive it as it outlives a controller: every process

@@ -9,6 +9,7 @@ pub mod cgroup;
 mod config;
 pub mod files;
 mod firewall;
+mod forwarding;
 #[cfg(feature = "lab")]
 pub mod lab;
 mod launch;
@@ -16,6 +17,7 @@ pub mod launcher;
 mod machines;
 pub mod netlink;
 pub mod process;
+mod range;
 pub mod wire;
 mod world;
 
@@ -26,6 +28,7 @@ use anteroom_protocol::MachineId;
 pub use config::{Exception, HostConfig, InvalidConfig, InvalidPool, NetworkPolicy, Pool, Transport};
 pub use launch::Launcher;
 pub use machines::{Circumstances, Kind, Machines, OpenError};
+pub use range::{InvalidPool6, InvalidRange, Pool6, Range};
 pub use world::During;
 
 /// The machines after which entries of a directory are named; none when there is no directory.

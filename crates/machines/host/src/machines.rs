@@ -21,9 +21,9 @@ use tokio::io::{Interest, unix::AsyncFd};
 use crate::{
     cgroup::{Cgroups, Controller},
     config::{HostConfig, InvalidConfig},
-    firewall,
+    firewall, forwarding,
     launch::Launcher,
-    netlink::Netlink,
+    netlink::{ETHERNET_MTU, Netlink, addresses::Family},
     wire::{ADDRESS_FILE, Report},
     world::{During as _, World},
 };
@@ -96,7 +96,7 @@ pub enum OpenError {
 }
 
 impl<K: Kind> Machines<K> {
-    /// Prepares the host: directories, groups, the bridge with the gateway's address, forwarding, and the firewall
+    /// Prepares the host: directories, groups, the bridge with the gateway's addresses, forwarding, and the firewall
     /// with the machines that run. May be called again at any time; what runs goes on.
     ///
     /// # Errors
@@ -239,8 +239,11 @@ fn prepare_host(world: &World, kind: &impl Kind) -> Result<(), OperationError> {
         .mode(0o700)
         .create(&config.run_dir)
         .during(|| format!("make the directory {}", config.run_dir.display()), None)?;
+    forwarding::allow()?;
+    if config.network.pool6.is_some() {
+        forwarding::allow_ipv6()?;
+    }
     prepare_bridge(config).during(|| format!("set up the bridge {}", config.bridge()), None)?;
-    allow_forwarding().during(|| "allow IPv4 forwarding".to_owned(), None)?;
     world.build_wall(None)
 }
 
@@ -249,14 +252,9 @@ fn prepare_host(world: &World, kind: &impl Kind) -> Result<(), OperationError> {
 fn prepare_bridge(config: &HostConfig) -> std::io::Result<()> {
     let mut netlink = Netlink::open()?;
     let index = netlink.ensure_bridge(&config.bridge())?;
-    netlink.add_address(index, config.network.gateway)?;
-    netlink.up_without_ipv6(index)
-}
-
-fn allow_forwarding() -> std::io::Result<()> {
-    const SWITCH: &str = "/proc/sys/net/ipv4/ip_forward";
-    // Writing it resets other settings of the host, so that it is written only when it is off.
-    if fs::read_to_string(SWITCH)?.trim() == "0" { fs::write(SWITCH, "1") } else { Ok(()) }
+    netlink.up_without_ipv6(index)?;
+    netlink.add_address(index, config.network.gateway.into())?;
+    config.network.gateway6().map_or(Ok(()), |gateway| netlink.add_address(index, gateway.into()))
 }
 
 fn create(world: &World, kind: &impl Kind, spec: &MachineSpec, uid: u32) -> Result<(), OperationError> {
@@ -295,18 +293,28 @@ fn claim(world: &World, spec: &MachineSpec) -> Result<(), OperationError> {
 }
 
 fn circumstances(world: &World, id: &MachineId, uid: u32) -> Result<Circumstances, OperationError> {
-    let mtu = Netlink::open()
-        .and_then(|mut netlink| netlink.default_route_mtu())
-        .during(|| "read the default route".to_owned(), Some(id))?;
+    let mtu = mtu(&world.config).during(|| "read the default routes".to_owned(), Some(id))?;
     let mut machine_id = [0; 16];
     getrandom::fill(&mut machine_id).during(|| "draw a machine id".to_owned(), Some(id))?;
     Ok(Circumstances { mtu, uid, cgroups: world.cgroups.directories(id), machine_id })
 }
 
+/// What both ways to the internet carry, where machines have both.
+fn mtu(config: &HostConfig) -> std::io::Result<u32> {
+    let mut netlink = Netlink::open()?;
+    let v4 = netlink.default_route_mtu(Family::V4)?;
+    let v6 = match config.network.pool6 {
+        Some(_) => netlink.default_route_mtu(Family::V6)?,
+        None => None,
+    };
+    Ok(v4.into_iter().chain(v6).min().unwrap_or(ETHERNET_MTU))
+}
+
 /// Somebody may have flushed the host's firewall: then the wall is built again, this machine included.
 fn admit(world: &World, spec: &MachineSpec) -> Result<(), OperationError> {
     let link = world.config.link(&spec.id);
-    match firewall::apply(&firewall::admit(&world.config, &link, spec.address)) {
+    let connected = world.connected_networks()?;
+    match firewall::apply(&firewall::admit(&world.config, &link, spec.address, &connected)) {
         Ok(()) => Ok(()),
         Err(error) => {
             tracing::warn!(%error, "the firewall table is not as it was made; it is built again");

@@ -1,33 +1,28 @@
-//! Network devices, addresses and routes, by rtnetlink. One socket speaks about the network namespace in which it was
-//! opened, whatever the thread does later; the launcher uses that to connect two namespaces.
+//! Network devices, and in `addresses` their addresses and routes, by rtnetlink. One socket speaks about the network
+//! namespace in which it was opened, whatever the thread does later; the launcher uses that to connect two namespaces.
+
+pub mod addresses;
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr},
     os::fd::{AsRawFd, BorrowedFd},
     path::Path,
 };
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::{
-    AddressFamily, RouteNetlinkMessage,
-    address::{AddressAttribute, AddressMessage},
+    RouteNetlinkMessage,
     link::{
         AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
         LinkMessage,
     },
-    neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState},
-    route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-use crate::wire::Cable;
-
 /// What an interface carries when nobody says otherwise.
-const ETHERNET_MTU: u32 = 1500;
+pub const ETHERNET_MTU: u32 = 1500;
 
 /// A connection to the kernel about one network namespace.
 pub struct Netlink {
@@ -91,39 +86,6 @@ impl Netlink {
         // The alias is refused at creation; until it is set, the machine's directory tells whose device it is.
         let index = self.index(host.name)?;
         self.set(index, vec![LinkAttribute::IfAlias(alias.to_owned())])
-    }
-
-    /// Connects the host's end of a cable: the other end's address and hardware address are known beforehand, so that
-    /// nobody needs to ask or can answer falsely.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn connect_host(&mut self, cable: &Cable, guest_mac: [u8; 6]) -> io::Result<()> {
-        let index = self.index(&cable.link)?;
-        self.up_without_ipv6(index)?;
-        self.add_neighbour(index, cable.address, guest_mac)?;
-        self.add_host_route(index, cable.address, cable.gateway)
-    }
-
-    /// Connects the machine's end, in the machine's network: its address, and the way to everything else.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn connect_guest(
-        &mut self,
-        link: &str,
-        address: Ipv4Addr,
-        gateway: Ipv4Addr,
-        host_mac: [u8; 6],
-    ) -> io::Result<()> {
-        let loopback = self.index("lo")?;
-        self.up(loopback)?;
-        let index = self.index(link)?;
-        self.add_address(index, address)?;
-        self.up_without_ipv6(index)?;
-        self.add_neighbour(index, gateway, host_mac)?;
-        self.add_host_route(index, gateway, address)?;
-        self.add_default_route(index, gateway)
     }
 
     /// Says what the device carries as its alias.
@@ -216,62 +178,6 @@ impl Netlink {
         self.acknowledged(RouteNetlinkMessage::SetLink(message), 0)
     }
 
-    /// Gives a device an address with no network around it, unless it has it.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn add_address(&mut self, index: u32, address: Ipv4Addr) -> io::Result<()> {
-        let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet;
-        message.header.prefix_len = 32;
-        message.header.index = index;
-        message.attributes =
-            vec![AddressAttribute::Local(IpAddr::V4(address)), AddressAttribute::Address(IpAddr::V4(address))];
-        self.acknowledged(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE)
-    }
-
-    /// Says which hardware address an address has, so that nobody needs to ask or can answer falsely.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn add_neighbour(&mut self, index: u32, address: Ipv4Addr, mac: [u8; 6]) -> io::Result<()> {
-        let mut message = NeighbourMessage::default();
-        message.header.family = AddressFamily::Inet;
-        message.header.ifindex = index;
-        message.header.state = NeighbourState::Permanent;
-        message.header.kind = RouteType::Unicast;
-        message.attributes = vec![
-            NeighbourAttribute::Destination(NeighbourAddress::Inet(address)),
-            NeighbourAttribute::LinkLayerAddress(mac.to_vec()),
-        ];
-        self.acknowledged(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
-    }
-
-    /// A route to one address that is on the other end of a device. `source` is what packets from here carry.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn add_host_route(&mut self, index: u32, address: Ipv4Addr, source: Ipv4Addr) -> io::Result<()> {
-        let mut message = route(RouteScope::Link);
-        message.header.destination_prefix_length = 32;
-        message.attributes = vec![
-            RouteAttribute::Destination(RouteAddress::Inet(address)),
-            RouteAttribute::PrefSource(RouteAddress::Inet(source)),
-            RouteAttribute::Oif(index),
-        ];
-        self.acknowledged(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)
-    }
-
-    /// The way to everything else.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn add_default_route(&mut self, index: u32, gateway: Ipv4Addr) -> io::Result<()> {
-        let mut message = route(RouteScope::Universe);
-        message.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway)), RouteAttribute::Oif(index)];
-        self.acknowledged(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)
-    }
-
     /// A device's number.
     ///
     /// # Errors
@@ -294,19 +200,6 @@ impl Netlink {
     pub fn devices(&mut self) -> io::Result<Vec<Device>> {
         let answers = self.exchange(RouteNetlinkMessage::GetLink(LinkMessage::default()), NLM_F_DUMP)?;
         Ok(answers.into_iter().filter_map(device).collect())
-    }
-
-    /// What the device of the default route carries; an Ethernet frame when there is none.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn default_route_mtu(&mut self) -> io::Result<u32> {
-        let mut message = RouteMessage::default();
-        message.header.address_family = AddressFamily::Inet;
-        let answers = self.exchange(RouteNetlinkMessage::GetRoute(message), NLM_F_DUMP)?;
-        let Some(index) = answers.iter().find_map(default_route_device) else { return Ok(ETHERNET_MTU) };
-        let devices = self.devices()?;
-        Ok(devices.iter().find(|device| device.index == index).map_or(ETHERNET_MTU, |device| device.mtu))
     }
 
     fn create(&mut self, message: RouteNetlinkMessage) -> io::Result<()> {
@@ -373,16 +266,6 @@ fn has_ipv6() -> bool {
     Path::new("/proc/sys/net/ipv6").exists()
 }
 
-fn route(scope: RouteScope) -> RouteMessage {
-    let mut message = RouteMessage::default();
-    message.header.address_family = AddressFamily::Inet;
-    message.header.table = netlink_packet_route::route::RouteHeader::RT_TABLE_MAIN;
-    message.header.protocol = RouteProtocol::Static;
-    message.header.scope = scope;
-    message.header.kind = RouteType::Unicast;
-    message
-}
-
 fn device(answer: RouteNetlinkMessage) -> Option<Device> {
     let RouteNetlinkMessage::NewLink(message) = answer else { return None };
     let mut device = Device { index: message.header.index, name: String::new(), alias: None, mtu: ETHERNET_MTU };
@@ -396,16 +279,4 @@ fn device(answer: RouteNetlinkMessage) -> Option<Device> {
         }
     }
     Some(device)
-}
-
-fn default_route_device(answer: &RouteNetlinkMessage) -> Option<u32> {
-    let RouteNetlinkMessage::NewRoute(message) = answer else { return None };
-    let default = message.header.destination_prefix_length == 0
-        && message.header.table == netlink_packet_route::route::RouteHeader::RT_TABLE_MAIN
-        && message.header.kind == RouteType::Unicast;
-    let device = message
-        .attributes
-        .iter()
-        .find_map(|attribute| if let RouteAttribute::Oif(index) = attribute { Some(*index) } else { None });
-    if default { device } else { None }
 }

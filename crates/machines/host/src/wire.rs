@@ -4,12 +4,15 @@
 //! environment can be read by others. The line `go` follows when the firewall knows the machine. Without it the
 //! launcher ends, so that a driver that is killed in between leaves no machine that nobody has decided on.
 
-use std::{net::Ipv4Addr, path::PathBuf};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
 
 use anteroom_machines::MachineSpec;
 use serde::{Deserialize, Serialize};
 
-use crate::{Circumstances, HostConfig, process::Identity};
+use crate::{Circumstances, HostConfig, NetworkPolicy, process::Identity};
 
 /// The driver's word that the agent may start.
 pub const GO: &str = "go\n";
@@ -31,6 +34,19 @@ pub const OLD_CONSOLE_FILE: &str = "console.log.1";
 /// Where the root is put together. Mounted in the machine's own mount namespace only; empty on the host.
 pub const ROOT_DIRECTORY: &str = "root";
 
+/// IPv6 has no shorter packets (RFC 8200): a device that carries less has none.
+const MIN_IPV6_MTU: u32 = 1280;
+
+/// Both ends' addresses in one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ends {
+    /// The host's own address.
+    pub gateway: IpAddr,
+    /// The machine's.
+    pub address: IpAddr,
+}
+
 /// The machine's network.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,10 +57,18 @@ pub struct Cable {
     pub alias: String,
     /// What the way to the internet carries.
     pub mtu: u32,
-    /// The host's own address.
-    pub gateway: Ipv4Addr,
-    /// The machine's.
+    /// The machine's address, by which it is known.
     pub address: Ipv4Addr,
+    /// This and the host's own, and the same in IPv6 where machines have it.
+    pub ends: Vec<Ends>,
+}
+
+/// IPv4's, and IPv6's where machines have it and the way to the internet carries it.
+fn ends(policy: &NetworkPolicy, address: Ipv4Addr, mtu: u32) -> Vec<Ends> {
+    let v4 = Ends { gateway: policy.gateway.into(), address: address.into() };
+    let v6 = policy.gateway6().zip(policy.twin(address)).filter(|_| mtu >= MIN_IPV6_MTU);
+    let v6 = v6.map(|(gateway, address)| Ends { gateway: gateway.into(), address: address.into() });
+    std::iter::once(v4).chain(v6).collect()
 }
 
 /// Where on the host a machine is: what the documents of all kinds have.
@@ -76,8 +100,8 @@ impl Place {
                 link: config.link(&spec.id),
                 alias: config.link_alias(&spec.id),
                 mtu: here.mtu,
-                gateway: config.network.gateway,
                 address: spec.address,
+                ends: ends(&config.network, spec.address, here.mtu),
             },
         }
     }
@@ -108,4 +132,24 @@ pub struct Processes {
     pub init: Identity,
     /// Its parent on the host, which keeps the console and writes down how it ended.
     pub monitor: Identity,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::example;
+
+    #[test]
+    fn a_machine_has_ipv6_where_it_is_configured_and_carried() {
+        let mut policy = example().network;
+        let addresses = |policy: &NetworkPolicy, mtu| {
+            let ends = ends(policy, Ipv4Addr::new(10, 87, 0, 2), mtu);
+            ends.iter().map(|end| format!("{} by {}", end.address, end.gateway)).collect::<Vec<_>>()
+        };
+        let (v4, v6) = ("10.87.0.2 by 10.87.0.1", "fd87:1f3a:52c0::2 by fd87:1f3a:52c0::1");
+        assert_eq!(addresses(&policy, 1280), [v4, v6]);
+        assert_eq!(addresses(&policy, 1279), [v4]);
+        policy.pool6 = None;
+        assert_eq!(addresses(&policy, 1500), [v4]);
+    }
 }

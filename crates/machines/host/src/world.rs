@@ -18,6 +18,7 @@ use crate::{
     firewall, machine_directories,
     netlink::Netlink,
     process::{self, Handle},
+    range::{Range, outermost},
     wire::{
         ADDRESS_FILE, CONSOLE_FILE, ENDED_FILE, OLD_CONSOLE_FILE, PROCESSES_FILE, Processes, ROOT_DIRECTORY,
         STARTED_FILE,
@@ -222,7 +223,17 @@ impl World {
         let machines = self.addresses().during(step, None)?;
         let inside = machines.iter().filter(|(id, _)| Some(id) != without);
         let links: Vec<_> = inside.map(|(id, address)| (self.config.link(id), *address)).collect();
-        firewall::apply(&firewall::table(&self.config, &links)).during(step, None)
+        firewall::apply(&firewall::table(&self.config, &links, &self.connected_networks()?)).during(step, None)
+    }
+
+    /// Networks of public IPv6 addresses in which this host is: a company's own hosts have such. Machines that have no
+    /// IPv6 reach none of them anyway.
+    pub(crate) fn connected_networks(&self) -> Result<Vec<Range>, OperationError> {
+        if self.config.network.pool6.is_none() {
+            return Ok(Vec::new());
+        }
+        let networks = Netlink::open().and_then(|mut netlink| netlink.connected_networks());
+        networks.map(outermost).during(|| "read the networks of this host".to_owned(), None)
     }
 
     fn remove_cgroups(&self, id: &MachineId, deadline: Instant) -> io::Result<()> {

@@ -54,8 +54,10 @@ fn config(image: &Path, kernel: &Path, agent: &Path, cache: &Path) -> Result<Con
             network: NetworkPolicy {
                 pool: "10.88.0.0/16".parse()?,
                 gateway: Ipv4Addr::new(10, 88, 0, 1),
+                pool6: None,
                 guest_port: 4001,
                 resolvers: vec![],
+                walled: vec![],
                 allow: vec![],
             },
         },

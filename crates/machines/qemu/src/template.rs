@@ -101,8 +101,8 @@ impl Maker<'_> {
     }
 
     fn launch(&self, shape: &Shape, directory: &Path, uid: u32) -> Launch {
-        let nowhere = Ipv4Addr::UNSPECIFIED;
-        let cable = Cable { link: String::new(), alias: String::new(), mtu: 0, gateway: nowhere, address: nowhere };
+        let (link, alias) = (String::new(), String::new());
+        let cable = Cable { link, alias, mtu: 0, address: Ipv4Addr::UNSPECIFIED, ends: Vec::new() };
         Launch {
             place: Place {
                 directory: directory.to_owned(),

@@ -1,9 +1,12 @@
 //! The documents of a virtual machine: what the launcher does, and what host and guest tell each other over the control
 //! channel, each on a line. Secrets travel in them and nowhere else.
 
-use std::{net::Ipv4Addr, path::PathBuf};
+use std::path::PathBuf;
 
-use anteroom_machines_host::{files::PlannedFile, wire::Place};
+use anteroom_machines_host::{
+    files::PlannedFile,
+    wire::{Ends, Place},
+};
 use anteroom_protocol::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -67,8 +70,8 @@ pub(crate) struct Start {
     /// Random bytes in hexadecimal: saved guests would all draw the same.
     pub entropy: Secret<String>,
     pub hostname: String,
-    pub address: Ipv4Addr,
-    pub gateway: Ipv4Addr,
+    /// The addresses of the machine's cable, each with its way out.
+    pub ends: Vec<Ends>,
     pub mtu: u32,
     pub disk_mb: u32,
     pub shared_memory_mb: u32,

@@ -1,61 +1,36 @@
-//! The wall around virtual machines: what programs in one reach and what not, with an internet, a company's network and a
-//! metadata service that the test makes; and the same without the wall, to show that these checks can fail. The table is
-//! that of all drivers; its finer points are tested with the sandbox.
+//! The wall around virtual machines: what programs in one reach and what not, by IPv4 and by IPv6, with an internet, a
+//! company's network and a metadata service that the test makes; and the same without the wall, to show that these checks
+//! can fail. The table is that of all drivers; its finer points are tested with the sandbox.
 
 mod lab;
 
-use std::net::Ipv4Addr;
+use std::{
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr, TcpStream},
+};
 
 use anteroom_machines::{Driver as _, MachineSpec, suite::Host as _};
 use anteroom_machines_host::{
-    Exception, Transport,
-    lab::elsewhere::{Elsewhere, ask, in_network, serve},
+    Transport,
+    lab::{
+        self as host,
+        elsewhere::{ANSWER, in_network},
+        outside::{self, COMPANY, GATEWAY, INTERNET, Outside, Service, of},
+    },
+    netlink::addresses::Family,
 };
-use lab::{Lab, run_lab_allowing, shell};
+use lab::{Lab, run_lab_with, shell};
 
-const INTERNET: Ipv4Addr = Ipv4Addr::new(93, 184, 216, 34);
-const OUTSIDE: Ipv4Addr = Ipv4Addr::new(93, 184, 216, 1);
-const LAN: Ipv4Addr = Ipv4Addr::new(192, 168, 50, 2);
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
 /// Each takes three processes of the machine's 64.
 const AT_ONCE: usize = 8;
 
-/// The world around the test's host, and two machines on it.
-struct Scene {
-    lan: Elsewhere,
-    _internet: Elsewhere,
-    specs: [MachineSpec; 2],
-}
-
-async fn scene(lab: &Lab) -> Scene {
-    let internet = Elsewhere::new("inet0", "93.184.216.1/24", "93.184.216.34/24");
-    let lan = Elsewhere::new("lan0", "192.168.50.1/24", "192.168.50.2/24");
-    lan.shell("for a in 169.254.169.254 172.16.5.5 100.64.1.1; do ip addr add $a/32 dev lo; done");
-    lan.shell("ip route add default via 192.168.50.1");
-    shell("for a in 169.254.169.254 172.16.5.5 100.64.1.1; do ip route add $a/32 via 192.168.50.2; done");
-    shell("ip route add default via 93.184.216.34");
-    for port in [25, 53, 80, 443, 587] {
-        serve(&internet.namespace, port);
-    }
-    for port in [80, 3128] {
-        serve(&lan.namespace, port);
-    }
-    for port in [22, 8443] {
-        serve(&lab.network, port);
-    }
-    let specs = [lab.spec(), lab.spec()];
-    for spec in &specs {
-        lab.create(spec).await;
-    }
-    Scene { lan, _internet: internet, specs }
-}
-
 /// What a program in the machine hears from each service: its answer, or why there is none.
-fn hear(lab: &Lab, spec: &MachineSpec, services: &[String]) -> Vec<String> {
+fn hear(lab: &Lab, spec: &MachineSpec, services: &[Service]) -> Vec<String> {
     const ASK: &str = "exec 4<>/dev/$0; [ ${0:0:3} = tcp ] || echo ? >&4; dd bs=64 count=1 status=none <&4";
+    let name = |s: &Service| format!("{}/{}/{}", s.transport.as_str(), s.address, s.port);
     let mut heard = Vec::new();
     for some in services.chunks(AT_ONCE) {
-        let names = some.join(" ");
+        let names = some.iter().map(name).collect::<Vec<_>>().join(" ");
         let said = lab.ask(
             spec,
             &format!(
@@ -71,54 +46,68 @@ fn hear(lab: &Lab, spec: &MachineSpec, services: &[String]) -> Vec<String> {
 
 /// What must not be reached. A datagram to an address that is not its host's first is answered from the first one, which
 /// a program that is connected to the other does not hear.
-fn forbidden(other: Ipv4Addr) -> Vec<String> {
-    let both = [(LAN, 80), (GATEWAY, 22), (other, 8080), (INTERNET, 25), (INTERNET, 53)];
-    let streams = [
-        (Ipv4Addr::new(169, 254, 169, 254), 80),
-        (Ipv4Addr::new(172, 16, 5, 5), 80),
-        (Ipv4Addr::new(100, 64, 1, 1), 80),
-        (Ipv4Addr::new(192, 168, 50, 1), 8443),
-    ];
-    let name = |transport, (address, port): (Ipv4Addr, u16)| format!("{transport}/{address}/{port}");
-    let tcp = both.iter().chain(&streams).map(|service| name("tcp", *service));
-    tcp.chain(both.iter().map(|service| name("udp", *service))).collect()
+fn forbidden(family: Family, other: IpAddr) -> Vec<Service> {
+    let first = [COMPANY, GATEWAY, INTERNET].map(|addresses| of(family, addresses));
+    let mut all = outside::forbidden(family, other);
+    all.retain(|service| {
+        service.transport == Transport::Tcp || service.address == other || first.contains(&service.address)
+    });
+    all
 }
 
 /// Whether the service was there: it answered with an address, or its host said that nobody listens.
 fn reached(heard: &str) -> bool {
-    heard.parse::<Ipv4Addr>().is_ok() || heard.contains("refused")
+    heard.parse::<IpAddr>().is_ok() || heard.contains("refused")
+}
+
+/// Whether a machine said that nobody listens: so it was reached.
+fn is_refused(to: (IpAddr, u16)) -> bool {
+    let connected = TcpStream::connect_timeout(&SocketAddr::from(to), ANSWER);
+    connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+fn reaches_what_it_should_and_nothing_else(family: Family) {
+    run_lab_with(
+        |host| outside::configure(&mut host.network),
+        async |lab| {
+            let outside = Outside::new(&lab.network);
+            let specs = [lab.spec(), lab.spec()];
+            for spec in &specs {
+                lab.create(spec).await;
+            }
+            let [own, other] = [0, 1].map(|index| host::address(&lab.config.host, &specs[index], family));
+            let (open, seen): (Vec<Service>, Vec<IpAddr>) = outside::open(family, own).into_iter().unzip();
+            let seen: Vec<String> = seen.iter().map(ToString::to_string).collect();
+            assert_eq!(hear(lab, &specs[0], &open), seen);
+
+            let forbidden = forbidden(family, other);
+            for (service, heard) in forbidden.iter().zip(hear(lab, &specs[0], &forbidden)) {
+                assert!(!reached(&heard), "{service:?}: {heard}");
+            }
+            let company_comes_in = || in_network(&outside.company.namespace, move || is_refused((own, 8080)));
+            assert!(!company_comes_in(), "{own} is reached from outside");
+
+            shell(&format!("nft delete table inet {}", lab.config.host.instance));
+            for (service, heard) in forbidden.iter().zip(hear(lab, &specs[0], &forbidden)) {
+                // What lies on the internet is left out: without the wall nobody translates the machine's address.
+                if !service.is_on_the_internet() {
+                    assert!(reached(&heard), "{service:?} checks nothing: {heard}");
+                }
+            }
+            assert!(company_comes_in(), "checks nothing");
+            for spec in &specs {
+                lab.qemu().destroy(&spec.id).await.unwrap();
+            }
+        },
+    );
 }
 
 #[test]
 fn a_virtual_machine_reaches_the_internet_and_the_exceptions_and_nothing_else_and_without_the_wall_it_would() {
-    let allow = [
-        Exception { address: LAN, protocol: Transport::Tcp, port: 3128 },
-        Exception { address: GATEWAY, protocol: Transport::Tcp, port: 8443 },
-    ];
-    run_lab_allowing(&allow, async |lab| {
-        let scene = scene(lab).await;
-        let [machine, other] = &scene.specs;
-        let open = ["tcp/93.184.216.34/443", "udp/93.184.216.34/443", "tcp/192.168.50.2/3128", "tcp/10.99.0.1/8443"];
-        let heard = hear(lab, machine, &open.map(str::to_owned));
-        let (outside, own) = (OUTSIDE.to_string(), machine.address.to_string());
-        assert_eq!(heard, [&*outside, &*outside, "192.168.50.1", &*own]);
+    reaches_what_it_should_and_nothing_else(Family::V4);
+}
 
-        let forbidden = forbidden(other.address);
-        for (service, heard) in forbidden.iter().zip(hear(lab, machine, &forbidden)) {
-            assert!(!reached(&heard), "{service}: {heard}");
-        }
-        let (address, lan) = (machine.address, &scene.lan.namespace);
-        assert_eq!(in_network(lan, move || ask(Transport::Udp, None, (address, 8080))), None);
-
-        shell(&format!("nft delete table inet {}", lab.config.host.instance));
-        for (service, heard) in forbidden.iter().zip(hear(lab, machine, &forbidden)) {
-            // What lies on the internet is left out: without the wall nobody translates the machine's address.
-            if !service.contains(&INTERNET.to_string()) {
-                assert!(reached(&heard), "{service} checks nothing: {heard}");
-            }
-        }
-        for spec in &scene.specs {
-            lab.qemu().destroy(&spec.id).await.unwrap();
-        }
-    });
+#[test]
+fn by_ipv6_a_virtual_machine_reaches_the_same_and_nothing_else_and_without_the_wall_it_would() {
+    reaches_what_it_should_and_nothing_else(Family::V6);
 }

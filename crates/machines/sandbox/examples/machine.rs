@@ -39,8 +39,10 @@ fn config(image: &Path, agent: &Path) -> Result<Config, Box<dyn std::error::Erro
         network: NetworkPolicy {
             pool: "10.88.0.0/16".parse()?,
             gateway: Ipv4Addr::new(10, 88, 0, 1),
+            pool6: None,
             guest_port: 4001,
             resolvers: vec![],
+            walled: vec![],
             allow: vec![],
         },
     };

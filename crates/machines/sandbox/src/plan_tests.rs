@@ -39,8 +39,10 @@ fn the_token_is_in_the_boot_document_and_nowhere_else() {
         network: NetworkPolicy {
             pool: "10.87.0.0/16".parse().unwrap(),
             gateway: Ipv4Addr::new(10, 87, 0, 1),
+            pool6: None,
             guest_port: 4001,
             resolvers: vec![],
+            walled: vec![],
             allow: vec![],
         },
     };

@@ -41,7 +41,7 @@ fn spec(number: u32) -> MachineSpec {
 
 /// Says when it begins, makes a machine, and waits to be killed.
 fn controller(directory: &str, instance: &str, number: u32) {
-    let mut config = lab::config(Path::new(directory), STAYING_AGENT, &[]);
+    let mut config = lab::config(Path::new(directory), STAYING_AGENT);
     instance.clone_into(&mut config.host.instance);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -53,7 +53,7 @@ fn controller(directory: &str, instance: &str, number: u32) {
 }
 
 fn the_next_controller_finds_and_removes_whatever_a_killed_one_left() {
-    run_lab(STAYING_AGENT, &[], async |lab| {
+    run_lab(STAYING_AGENT, async |lab| {
         let step = creation_time(lab).await * 2 / KILLS;
         let mut ran = 0;
         for number in 1..=KILLS {

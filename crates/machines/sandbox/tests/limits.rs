@@ -100,7 +100,7 @@ impl Drop for Mounted {
 
 #[test]
 fn a_fork_bomb_a_memory_hog_and_a_disk_filler_leave_their_neighbour_alone_and_can_be_destroyed() {
-    run_lab(AGENT, &[], async |lab| {
+    run_lab(AGENT, async |lab| {
         let neighbour = make(lab, small()).await;
         lab.console(&neighbour.id, "tick 3").await;
         let mut attackers = Vec::new();
@@ -148,7 +148,7 @@ async fn fails_by_name_and_can_be_made_later(lab: &Lab, neighbour: &MachineSpec,
 
 #[test]
 fn a_host_whose_disk_is_full_fails_the_new_machine_by_name_and_the_others_run_on() {
-    run_lab(AGENT, &[], async |lab| {
+    run_lab(AGENT, async |lab| {
         let _little = Mounted::new(&lab.config.host.run_dir);
         let neighbour = make(lab, small()).await;
         lab.console(&neighbour.id, "tick 3").await;
@@ -164,7 +164,7 @@ fn a_host_whose_disk_is_full_fails_the_new_machine_by_name_and_the_others_run_on
 
 #[test]
 fn a_host_that_has_no_more_processes_fails_the_new_machine_by_name_and_the_others_run_on() {
-    run_lab(AGENT, &[], async |lab| {
+    run_lab(AGENT, async |lab| {
         let neighbour = make(lab, small()).await;
         lab.console(&neighbour.id, "tick 3").await;
         let limit = group(lab, "pids", "pids.max");

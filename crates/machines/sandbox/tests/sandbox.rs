@@ -31,7 +31,7 @@ async fn show(lab: &Lab, change: impl FnOnce(&mut anteroom_machines::MachineSpec
 
 #[test]
 fn the_agent_has_a_host_user_of_its_own_and_no_capability() {
-    run_lab(STAYING_AGENT, &[], async |lab| {
+    run_lab(STAYING_AGENT, async |lab| {
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
         let uid = (lab.config.host.first_uid + u32::from(spec.address.octets()[3])).to_string();
@@ -54,7 +54,7 @@ fn the_agent_has_a_host_user_of_its_own_and_no_capability() {
 
 #[test]
 fn every_namespace_is_the_machines_own() {
-    run_lab(STAYING_AGENT, &[], async |lab| {
+    run_lab(STAYING_AGENT, async |lab| {
         let (one, two) = (lab.spec(), lab.spec());
         lab.sandbox().create(&one).await.unwrap();
         lab.sandbox().create(&two).await.unwrap();
@@ -74,7 +74,7 @@ fn a_machine_sees_its_own_processes_files_and_user_only() {
     let agent = "id -u; ls /; find /proc -maxdepth 1 -name '[0-9]*' | head -20; cat /proc/self/mountinfo; \
                  touch /etc/x /bin/sh /opt/anteroom/anteroom-guest; touch /home/user/y && echo home is writable; \
                  echo shown; exec sleep infinity";
-    run_lab(agent, &[], async |lab| {
+    run_lab(agent, async |lab| {
         let console = show(lab, |_| ()).await;
         assert!(console.starts_with("1000\n"), "{console}");
         assert!(console.contains("home is writable"), "{console}");
@@ -94,7 +94,7 @@ fn a_machine_sees_its_own_processes_files_and_user_only() {
 #[test]
 fn programs_may_make_user_namespaces_of_their_own_as_browsers_do() {
     let agent = "unshare --user --pid --fork true && echo made; echo shown; exec sleep infinity";
-    run_lab(agent, &[], async |lab| {
+    run_lab(agent, async |lab| {
         let console = show(lab, |_| ()).await;
         assert!(console.contains("made\n"), "{console}");
     });
@@ -102,7 +102,7 @@ fn programs_may_make_user_namespaces_of_their_own_as_browsers_do() {
 
 #[test]
 fn the_boot_document_comes_on_standard_input_and_is_nowhere_else() {
-    run_lab("cat; echo; echo shown; exec sleep infinity", &[], async |lab| {
+    run_lab("cat; echo; echo shown; exec sleep infinity", async |lab| {
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
         let console = lab.console(&spec.id, "shown").await;
@@ -123,7 +123,7 @@ fn additions_are_there_before_the_agent_starts() {
     let agent = "cat /etc/hosts /etc/hostname /etc/company.conf /etc/ssl/certs/ca-certificates.crt \
                  /etc/chromium/policies/managed/anteroom-ca.json; ls -ln /home/user/.config/tool; cat; echo; \
                  echo shown; exec sleep infinity";
-    run_lab(agent, &[], async |lab| {
+    run_lab(agent, async |lab| {
         let console = show(lab, |spec| {
             let file =
                 |path: &str, contents: &str, mode| MachineFile { path: path.into(), contents: contents.into(), mode };
@@ -157,7 +157,7 @@ fn additions_are_there_before_the_agent_starts() {
 #[test]
 fn memory_above_the_limit_ends_the_machine_with_that_reason() {
     // A shell that doubles a string until it is killed. It is the agent itself.
-    run_lab("x=0123456789abcdef; while true; do x=$x$x; done", &[], async |lab| {
+    run_lab("x=0123456789abcdef; while true; do x=$x$x; done", async |lab| {
         let mut spec = lab.spec();
         spec.limits = Limits { memory_mb: 64, ..spec.limits };
         lab.sandbox().create(&spec).await.unwrap();
@@ -170,7 +170,7 @@ fn memory_above_the_limit_ends_the_machine_with_that_reason() {
 #[test]
 fn no_more_processes_than_the_limit_can_be_made() {
     let agent = "n=0; while [ $n -lt 100 ]; do sleep 300 & n=$((n+1)); done; echo shown; wait";
-    run_lab(agent, &[], async |lab| {
+    run_lab(agent, async |lab| {
         let mut spec = lab.spec();
         spec.limits = Limits { pids: 20, ..spec.limits };
         lab.sandbox().create(&spec).await.unwrap();
@@ -184,7 +184,7 @@ fn no_more_processes_than_the_limit_can_be_made() {
 #[test]
 fn no_more_is_written_than_the_disk_limit() {
     let agent = "dd if=/dev/zero of=/home/user/big bs=1M count=100; ls -l /home/user/big; echo shown; sleep infinity";
-    run_lab(agent, &[], async |lab| {
+    run_lab(agent, async |lab| {
         let console = show(lab, |spec| spec.limits.disk_mb = 16).await;
         assert!(console.contains("No space left on device"), "{console}");
     });
@@ -192,7 +192,7 @@ fn no_more_is_written_than_the_disk_limit() {
 
 #[test]
 fn a_busy_machine_gets_its_share_of_computing_time() {
-    run_lab("echo shown; while true; do :; done", &[], async |lab| {
+    run_lab("echo shown; while true; do :; done", async |lab| {
         let mut spec = lab.spec();
         spec.limits = Limits { cpu_percent: 20, ..spec.limits };
         lab.sandbox().create(&spec).await.unwrap();
@@ -214,7 +214,7 @@ fn a_busy_machine_gets_its_share_of_computing_time() {
 
 #[test]
 fn what_a_machine_uses_is_told_and_grows() {
-    run_lab("echo shown; while true; do :; done", &[], async |lab| {
+    run_lab("echo shown; while true; do :; done", async |lab| {
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
         lab.console(&spec.id, "shown").await;
@@ -236,7 +236,7 @@ fn what_a_machine_uses_is_told_and_grows() {
 
 #[test]
 fn the_agents_exit_code_is_the_reason() {
-    run_lab("sleep 0.2; exit 7", &[], async |lab| {
+    run_lab("sleep 0.2; exit 7", async |lab| {
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
         let reason = tokio::time::timeout(DEADLINE, lab.sandbox().exited(&spec.id)).await.unwrap();
@@ -247,7 +247,7 @@ fn the_agents_exit_code_is_the_reason() {
 
 #[test]
 fn whatever_the_agent_started_ends_with_it() {
-    run_lab("sleep infinity & sleep infinity & echo shown; cat >/dev/null; sleep infinity", &[], async |lab| {
+    run_lab("sleep infinity & sleep infinity & echo shown; cat >/dev/null; sleep infinity", async |lab| {
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
         lab.console(&spec.id, "shown").await;
@@ -261,7 +261,7 @@ fn whatever_the_agent_started_ends_with_it() {
 
 #[test]
 fn an_agent_that_is_no_program_fails_with_its_name() {
-    run_lab("", &[], async |lab| {
+    run_lab("", async |lab| {
         fs::set_permissions(&lab.config.sandbox.agent, fs::Permissions::from_mode(0o644)).unwrap();
         let spec = lab.spec();
         let error = lab.sandbox().create(&spec).await.unwrap_err();
@@ -273,7 +273,7 @@ fn an_agent_that_is_no_program_fails_with_its_name() {
 
 #[test]
 fn an_address_outside_the_pool_or_of_another_machine_is_refused() {
-    run_lab(STAYING_AGENT, &[], async |lab| {
+    run_lab(STAYING_AGENT, async |lab| {
         let (one, mut two) = (lab.spec(), lab.spec());
         lab.sandbox().create(&one).await.unwrap();
         two.address = lab.config.host.network.gateway;
@@ -288,7 +288,7 @@ fn an_address_outside_the_pool_or_of_another_machine_is_refused() {
 
 #[test]
 fn a_machine_is_destroyed_while_its_creation_is_still_at_work() {
-    run_lab(STAYING_AGENT, &[], async |lab| {
+    run_lab(STAYING_AGENT, async |lab| {
         let spec = lab.spec();
         // The creation's caller has lost patience; its thread goes on.
         let creation = lab.sandbox().create(&spec);
@@ -300,7 +300,7 @@ fn a_machine_is_destroyed_while_its_creation_is_still_at_work() {
 
 #[test]
 fn a_lost_run_directory_hides_nothing() {
-    run_lab(STAYING_AGENT, &[], async |lab| {
+    run_lab(STAYING_AGENT, async |lab| {
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
         fs::remove_dir_all(lab.config.host.run_dir.join(spec.id.as_str())).unwrap();
@@ -314,7 +314,7 @@ fn a_lost_run_directory_hides_nothing() {
 
 #[test]
 fn the_cable_carries_what_the_way_to_the_internet_carries() {
-    run_lab(STAYING_AGENT, &[], async |lab| {
+    run_lab(STAYING_AGENT, async |lab| {
         shell("ip link add up0 mtu 1400 type veth peer name up1; ip addr add 93.184.216.1/24 dev up0");
         shell("ip link set up0 up; ip link set up1 up; ip route add default via 93.184.216.34");
         let spec = lab.spec();

@@ -1,133 +1,128 @@
-//! The wall: what a machine reaches and what not, with an internet, a company's network and a metadata service that
-//! the test makes; and the same without the wall, to show that these checks can fail.
+//! The wall: what a machine reaches and what not, by IPv4 and by IPv6, with an internet, a company's network and a metadata
+//! service that the test makes; and the same without the wall, to show that these checks can fail.
 
 mod lab;
 
 use std::{
     fs::File,
-    net::{Ipv4Addr, UdpSocket},
+    io,
+    net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream, UdpSocket},
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use anteroom_machines::{Driver as _, MachineSpec, suite::Host as _};
 use anteroom_machines_host::{
-    Exception, Transport,
-    lab::elsewhere::{ANSWER, Elsewhere, ask, in_network, serve},
+    Transport,
+    lab::{
+        elsewhere::{ANSWER, ask, in_network, serve},
+        outside::{self, COMPANY, GATEWAY, INTERNET, NEIGHBOUR, OUTSIDE, Outside, Service, of},
+    },
+    netlink::addresses::Family,
 };
-use lab::{Lab, STAYING_AGENT, run_lab, shell};
+use lab::{Lab, STAYING_AGENT, run_lab, run_lab_with, shell};
 
-const INTERNET: Ipv4Addr = Ipv4Addr::new(93, 184, 216, 34);
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
-const OUTSIDE: Ipv4Addr = Ipv4Addr::new(93, 184, 216, 1);
-const LAN: Ipv4Addr = Ipv4Addr::new(192, 168, 50, 2);
+/// A machine that says that it is a router.
+const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x66);
+const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
 /// The world around the test's host, and two machines on it.
 struct Scene {
-    lan: Elsewhere,
-    internet: Elsewhere,
+    outside: Outside,
     machine: Arc<File>,
-    other: Arc<File>,
     specs: [MachineSpec; 2],
-}
-
-fn exceptions() -> Vec<Exception> {
-    vec![
-        Exception { address: LAN, protocol: Transport::Tcp, port: 3128 },
-        Exception { address: GATEWAY, protocol: Transport::Tcp, port: 8443 },
-    ]
+    addresses: [[IpAddr; 2]; 2],
 }
 
 async fn scene(lab: &Lab) -> Scene {
-    let internet = Elsewhere::new("inet0", "93.184.216.1/24", "93.184.216.34/24");
-    let lan = Elsewhere::new("lan0", "192.168.50.1/24", "192.168.50.2/24");
-    lan.shell("for a in 169.254.169.254 172.16.5.5 100.64.1.1; do ip addr add $a/32 dev lo; done");
-    lan.shell("ip route add default via 192.168.50.1");
-    shell("for a in 169.254.169.254 172.16.5.5 100.64.1.1; do ip route add $a/32 via 192.168.50.2; done");
-    shell("ip route add default via 93.184.216.34");
+    let outside = Outside::new(&lab.network);
+    serve(&lab.network, 4001);
     let specs = [lab.spec(), lab.spec()];
     for spec in &specs {
         lab.sandbox().create(spec).await.unwrap();
+        serve(&network(lab, spec), 8080);
     }
-    let network = |spec: &MachineSpec| Arc::new(File::open(format!("/proc/{}/ns/net", lab.init(&spec.id))).unwrap());
-    let scene = Scene { machine: network(&specs[0]), other: network(&specs[1]), specs, lan, internet };
-    for port in [25, 53, 80, 443, 587] {
-        serve(&scene.internet.namespace, port);
-    }
-    for port in [80, 3128] {
-        serve(&scene.lan.namespace, port);
-    }
-    for port in [22, 4001, 8443] {
-        serve(&lab.network, port);
-    }
-    for machine in [&scene.machine, &scene.other] {
-        serve(machine, 8080);
-    }
-    scene
+    let addresses = [0, 1].map(|index| FAMILIES.map(|family| lab.address(&specs[index], family)));
+    Scene { machine: network(lab, &specs[0]), addresses, outside, specs }
+}
+
+fn network(lab: &Lab, spec: &MachineSpec) -> Arc<File> {
+    Arc::new(File::open(format!("/proc/{}/ns/net", lab.init(&spec.id))).unwrap())
 }
 
 impl Scene {
     /// What the first machine hears from a service.
-    fn ask(&self, transport: Transport, to: Ipv4Addr, port: u16) -> Option<String> {
+    fn ask(&self, transport: Transport, to: IpAddr, port: u16) -> Option<String> {
         in_network(&self.machine, move || ask(transport, None, (to, port)))
     }
 
-    /// What must not be reached, each with a name.
-    fn forbidden(&self) -> Vec<(String, Transport, Ipv4Addr, u16)> {
-        let one = |name: &str, address: Ipv4Addr, port| (name.to_owned(), Transport::Tcp, address, port);
-        let mut all = vec![
-            one("a host of the company", LAN, 80),
-            one("the metadata service", Ipv4Addr::new(169, 254, 169, 254), 80),
-            one("172.16/12", Ipv4Addr::new(172, 16, 5, 5), 80),
-            one("carrier-grade NAT", Ipv4Addr::new(100, 64, 1, 1), 80),
-            one("the other machine", self.specs[1].address, 8080),
-            one("another port of the gateway", GATEWAY, 22),
-            one("the controller at the host's address in the company", Ipv4Addr::new(192, 168, 50, 1), 4001),
-            one("the controller at the host's public address", OUTSIDE, 4001),
-            one("mail", INTERNET, 25),
-            one("mail submission", INTERNET, 587),
-            one("a name server that is not configured", INTERNET, 53),
-        ];
-        let udp: Vec<_> =
-            all.iter().map(|(name, _, address, port)| (name.clone(), Transport::Udp, *address, *port)).collect();
-        all.extend(udp);
+    /// The same of many at once, of which most say nothing.
+    fn ask_all(&self, services: Vec<Service>) -> Vec<(Service, Option<String>)> {
+        thread::scope(|scope| {
+            let asking: Vec<_> = services
+                .into_iter()
+                .map(|service| {
+                    scope.spawn(move || {
+                        let heard = self.ask(service.transport, service.address, service.port);
+                        (service, heard)
+                    })
+                })
+                .collect();
+            asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+        })
+    }
+
+    fn forbidden(&self, family: Family) -> Vec<Service> {
+        let mut all = outside::forbidden(family, self.addresses[1][family as usize]);
+        let name = "the controller at the host's public address";
+        all.push(Service { name, transport: Transport::Tcp, address: of(family, OUTSIDE), port: 4001 });
         all
     }
 }
 
 fn run(test: impl AsyncFnOnce(&Lab, &Scene) + Send) {
-    run_lab(STAYING_AGENT, &exceptions(), async |lab| {
-        let scene = scene(lab).await;
-        test(lab, &scene).await;
-        for spec in &scene.specs {
-            lab.sandbox().destroy(&spec.id).await.unwrap();
-        }
-    });
+    run_lab_with(
+        STAYING_AGENT,
+        |host| outside::configure(&mut host.network),
+        async |lab| {
+            let scene = scene(lab).await;
+            test(lab, &scene).await;
+            for spec in &scene.specs {
+                lab.sandbox().destroy(&spec.id).await.unwrap();
+            }
+        },
+    );
 }
 
 #[test]
 fn the_internet_the_controller_and_the_exceptions_are_reached() {
     run(async |_, scene| {
-        let own = scene.specs[0].address.to_string();
-        // Outside, the machine shows the host's address.
-        assert_eq!(scene.ask(Transport::Tcp, INTERNET, 443), Some(OUTSIDE.to_string()));
-        assert_eq!(scene.ask(Transport::Udp, INTERNET, 443), Some(OUTSIDE.to_string()));
-        assert_eq!(scene.ask(Transport::Tcp, GATEWAY, 4001), Some(own.clone()));
-        assert_eq!(scene.ask(Transport::Tcp, GATEWAY, 8443), Some(own));
-        assert_eq!(scene.ask(Transport::Tcp, LAN, 3128), Some("192.168.50.1".into()));
+        for family in FAMILIES {
+            let own = scene.addresses[0][family as usize];
+            for (Service { name, transport, address, port }, seen) in outside::open(family, own) {
+                assert_eq!(scene.ask(transport, address, port), Some(seen.to_string()), "{name} at {address}");
+            }
+        }
+        let own = scene.addresses[0][0].to_string();
+        assert_eq!(scene.ask(Transport::Tcp, GATEWAY.0.into(), 4001), Some(own));
     });
 }
 
 #[test]
 fn nothing_else_is_reached_and_without_the_wall_it_would_be() {
     run(async |lab, scene| {
-        for (name, transport, address, port) in scene.forbidden() {
-            assert_eq!(scene.ask(transport, address, port), None, "{name} over {transport:?}");
+        for family in FAMILIES {
+            for (service, heard) in scene.ask_all(scene.forbidden(family)) {
+                assert_eq!(heard, None, "{service:?}");
+            }
         }
         shell(&format!("nft delete table inet {}", lab.config.host.instance));
-        // What lies on the internet is left out: without the wall nobody translates the machine's address.
-        for (name, transport, address, port) in scene.forbidden() {
-            if address != INTERNET {
-                assert!(scene.ask(transport, address, port).is_some(), "{name} over {transport:?}: checks nothing");
+        for family in FAMILIES {
+            let mut services = scene.forbidden(family);
+            services.retain(|service| !service.is_on_the_internet());
+            for (service, heard) in scene.ask_all(services) {
+                assert!(heard.is_some(), "{service:?}: checks nothing");
             }
         }
     });
@@ -135,25 +130,42 @@ fn nothing_else_is_reached_and_without_the_wall_it_would_be() {
 
 #[test]
 fn a_machine_with_another_address_reaches_nothing() {
-    run(async |_, scene| {
-        in_network(&scene.machine, || shell("ip addr add 10.99.0.77/32 dev eth0"));
-        let spoofed = Ipv4Addr::new(10, 99, 0, 77);
-        let ask_as = |source, to| in_network(&scene.machine, move || ask(Transport::Udp, Some(source), to));
-        assert_eq!(ask_as(spoofed, (INTERNET, 443)), None);
-        assert_eq!(ask_as(scene.specs[0].address, (INTERNET, 443)), Some(OUTSIDE.to_string()));
+    run(async |lab, scene| {
+        let link = lab.config.host.link(&scene.specs[0].id);
+        for (family, spoofed) in [(Family::V4, "10.99.0.77/32"), (Family::V6, "fd99::77/128")] {
+            in_network(&scene.machine, move || shell(&format!("ip addr add {spoofed} dev eth0 nodad")));
+            // An answer would find its way back.
+            shell(&format!("ip route add {spoofed} dev {link}"));
+            let spoofed: IpAddr = spoofed.split('/').next().unwrap().parse().unwrap();
+            let mac = in_network(&scene.machine, || shell("ip -o link show eth0 | grep -o 'ether [^ ]*' | cut -c 7-"));
+            shell(&format!("ip neigh replace {spoofed} lladdr {} dev {link}", mac.trim()));
+            let to = (of(family, INTERNET), 443);
+            let ask_as = |source| in_network(&scene.machine, move || ask(Transport::Udp, Some(source), to));
+            assert_eq!(ask_as(spoofed), None);
+            assert_eq!(ask_as(scene.addresses[0][family as usize]), Some(of(family, OUTSIDE).to_string()));
+        }
     });
 }
 
 #[test]
 fn nobody_outside_reaches_a_machine_but_its_own_host_does() {
     run(async |lab, scene| {
-        let machine = scene.specs[0].address;
-        for transport in [Transport::Tcp, Transport::Udp] {
-            assert_eq!(in_network(&scene.lan.namespace, move || ask(transport, None, (machine, 8080))), None);
+        for family in FAMILIES {
+            let machine = scene.addresses[0][family as usize];
+            let from_outside =
+                |transport| in_network(&scene.outside.company.namespace, move || ask(transport, None, (machine, 8080)));
+            for transport in [Transport::Tcp, Transport::Udp] {
+                assert_eq!(from_outside(transport), None);
+            }
+            // The viewer's media comes from here; the answers of the machine come back though it may not begin.
+            let seen = in_network(&lab.network, move || ask(Transport::Udp, None, (machine, 8080)));
+            assert_eq!(seen, Some(of(family, GATEWAY).to_string()));
         }
-        // The viewer's media comes from here; the answers of the machine come back though it may not begin.
-        let seen = in_network(&lab.network, move || ask(Transport::Udp, None, (machine, 8080)));
-        assert_eq!(seen, Some(GATEWAY.to_string()));
+        shell(&format!("nft delete table inet {}", lab.config.host.instance));
+        for machine in scene.addresses[0] {
+            let seen = in_network(&scene.outside.company.namespace, move || ask(Transport::Tcp, None, (machine, 8080)));
+            assert!(seen.is_some(), "{machine}: checks nothing");
+        }
     });
 }
 
@@ -161,25 +173,35 @@ fn nobody_outside_reaches_a_machine_but_its_own_host_does() {
 fn the_hosts_other_traffic_passes_untouched() {
     run(async |_, scene| {
         // From the company to the internet through this host: the way back is known there.
-        scene.internet.shell("ip route add 192.168.50.0/24 via 93.184.216.1");
-        let seen = in_network(&scene.lan.namespace, || ask(Transport::Tcp, None, (INTERNET, 25)));
-        assert_eq!(seen, Some(LAN.to_string()));
+        scene.outside.internet.shell("ip route add 192.168.50.0/24 via 93.184.216.1");
+        scene.outside.internet.shell("ip -6 route add 2a00:50::/64 via fe80::1 dev up0");
+        for family in FAMILIES {
+            let to = (of(family, INTERNET), 25);
+            let seen = in_network(&scene.outside.company.namespace, move || ask(Transport::Tcp, None, to));
+            assert_eq!(seen, Some(of(family, (COMPANY.0, NEIGHBOUR)).to_string()));
+        }
     });
 }
 
 #[test]
-fn a_flood_of_new_connections_is_cut_down() {
+fn a_flood_of_new_connections_is_cut_down_of_both_families_together() {
     run(async |_, scene| {
         let answered = in_network(&scene.machine, || {
-            let sockets: Vec<UdpSocket> = (0..1500).map(|_| UdpSocket::bind("0.0.0.0:0").unwrap()).collect();
-            for socket in &sockets {
-                let _ = socket.send_to(b"?", (INTERNET, 443));
+            let sockets = |any: &str, count| (0..count).map(|_| UdpSocket::bind((any, 0)).unwrap()).collect::<Vec<_>>();
+            let sockets: Vec<(UdpSocket, IpAddr)> = [("0.0.0.0", 500, Family::V4), ("::", 1000, Family::V6)]
+                .into_iter()
+                .flat_map(|(any, count, family)| {
+                    sockets(any, count).into_iter().map(move |s| (s, of(family, INTERNET)))
+                })
+                .collect();
+            for (socket, to) in &sockets {
+                let _ = socket.send_to(b"?", (*to, 443));
                 socket.set_nonblocking(true).unwrap();
             }
             let deadline = std::time::Instant::now() + ANSWER;
             let mut answered = vec![false; sockets.len()];
             while std::time::Instant::now() < deadline {
-                for (socket, seen) in sockets.iter().zip(&mut answered) {
+                for ((socket, _), seen) in sockets.iter().zip(&mut answered) {
                     *seen |= socket.recv(&mut [0; 64]).is_ok();
                 }
             }
@@ -189,18 +211,55 @@ fn a_flood_of_new_connections_is_cut_down() {
     });
 }
 
+/// Says from a machine's network that it is the router to everywhere, as the kernel would believe it: from a link-local
+/// address, with hops that show that no router was in between (RFC 4861).
+fn announce_router() {
+    use rustix::net::{AddressFamily, SendFlags, SocketType, bind, ipproto, sendto, socket, sockopt};
+    let socket = socket(AddressFamily::INET6, SocketType::RAW, Some(ipproto::ICMPV6)).unwrap();
+    sockopt::set_ipv6_unicast_hops(&socket, Some(255)).unwrap();
+    let device = shell("ip -o link show eth0").split(':').next().unwrap().parse().unwrap();
+    bind(&socket, &SocketAddrV6::new(ROUTER, 0, 0, device)).unwrap();
+    // Type, code, checksum, hops, flags, the router's lifetime of half an hour, no other times.
+    let announcement = [134, 0, 0, 0, 64, 0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0];
+    sendto(&socket, &announcement, SendFlags::empty(), &SocketAddrV6::new(GATEWAY.1, 0, 0, 0)).unwrap();
+}
+
+#[test]
+fn a_machine_that_announces_itself_as_router_is_not_heard_and_without_the_wall_it_would_be() {
+    run_lab(STAYING_AGENT, async |lab| {
+        let spec = lab.spec();
+        lab.sandbox().create(&spec).await.unwrap();
+        let machine = network(lab, &spec);
+        // A host may be set so that each new device hears routers.
+        shell(&format!("echo 2 > /proc/sys/net/ipv6/conf/{}/accept_ra", lab.config.host.link(&spec.id)));
+        in_network(&machine, || shell(&format!("ip addr add {ROUTER}/64 dev eth0 nodad")));
+        let heard = || {
+            in_network(&machine, announce_router);
+            // What comes after it was dealt with after it.
+            let asked = in_network(&machine, || ask(Transport::Udp, None, (GATEWAY.1.into(), 22)));
+            assert_eq!(asked, None);
+            !shell("ip -6 route show default").is_empty()
+        };
+        assert!(!heard());
+        shell(&format!("nft delete table inet {}", lab.config.host.instance));
+        assert!(heard(), "checks nothing");
+        lab.sandbox().destroy(&spec.id).await.unwrap();
+    });
+}
+
 #[test]
 fn a_flushed_firewall_is_built_again_before_the_next_machine_starts_and_hinders_no_destruction() {
-    run_lab(STAYING_AGENT, &[], async |lab| {
+    run_lab(STAYING_AGENT, async |lab| {
         shell("nft flush ruleset");
         let spec = lab.spec();
         lab.sandbox().create(&spec).await.unwrap();
+        let addresses = FAMILIES.map(|family| lab.address(&spec, family).to_string());
         let rules = shell(&format!("nft list table inet {}", lab.config.host.instance));
-        assert!(rules.contains(&spec.address.to_string()) && rules.contains("to_machine"), "{rules}");
+        assert!(addresses.iter().all(|address| rules.contains(address)) && rules.contains("to_machine"), "{rules}");
         shell("nft flush ruleset");
         lab.sandbox().destroy(&spec.id).await.unwrap();
         let rules = shell(&format!("nft list table inet {}", lab.config.host.instance));
-        assert!(!rules.contains(&spec.address.to_string()) && rules.contains("to_machine"), "{rules}");
+        assert!(!addresses.iter().any(|address| rules.contains(address)) && rules.contains("to_machine"), "{rules}");
     });
 }
 
@@ -208,7 +267,59 @@ fn a_flushed_firewall_is_built_again_before_the_next_machine_starts_and_hinders_
 fn a_new_driver_keeps_the_running_machines_within_the_wall() {
     run(async |lab, scene| {
         drop(lab.driver());
-        assert_eq!(scene.ask(Transport::Tcp, INTERNET, 443), Some(OUTSIDE.to_string()));
-        assert_eq!(scene.ask(Transport::Tcp, LAN, 80), None);
+        for family in FAMILIES {
+            assert_eq!(scene.ask(Transport::Tcp, of(family, INTERNET), 443), Some(of(family, OUTSIDE).to_string()));
+            assert_eq!(scene.ask(Transport::Tcp, of(family, COMPANY), 80), None);
+        }
     });
+}
+
+#[test]
+fn a_network_to_which_the_host_is_connected_later_is_walled_off_with_the_next_machine() {
+    run_lab(STAYING_AGENT, async |lab| {
+        let first = lab.spec();
+        lab.sandbox().create(&first).await.unwrap();
+        let outside = Outside::new(&lab.network);
+        let ask = || in_network(&network(lab, &first), move || ask(Transport::Tcp, None, (NEIGHBOUR.into(), 80)));
+        assert!(ask().is_some());
+        let second = lab.spec();
+        lab.sandbox().create(&second).await.unwrap();
+        assert_eq!(ask(), None);
+        drop(outside);
+        for spec in [first, second] {
+            lab.sandbox().destroy(&spec.id).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn where_the_host_has_no_way_out_a_connection_by_ipv6_fails_and_does_not_hang() {
+    run_lab(STAYING_AGENT, async |lab| {
+        let spec = lab.spec();
+        lab.sandbox().create(&spec).await.unwrap();
+        let to = SocketAddr::new(INTERNET.1.into(), 443);
+        let connected = in_network(&network(lab, &spec), move || {
+            TcpStream::connect_timeout(&to, Duration::from_secs(30)).map(drop).map_err(|error| error.kind())
+        });
+        assert_eq!(connected, Err(io::ErrorKind::NetworkUnreachable));
+        lab.sandbox().destroy(&spec.id).await.unwrap();
+    });
+}
+
+#[test]
+fn without_a_pool_of_ipv6_machines_have_none_and_the_host_stays_as_it_is() {
+    run_lab_with(
+        STAYING_AGENT,
+        |host| host.network.pool6 = None,
+        async |lab| {
+            let spec = lab.spec();
+            lab.sandbox().create(&spec).await.unwrap();
+            let addresses = in_network(&network(lab, &spec), || shell("ip -6 -o addr; ip -6 route show default"));
+            assert_eq!(addresses.lines().count(), 1, "{addresses}");
+            assert!(addresses.contains("::1/128"), "{addresses}");
+            assert_eq!(shell("cat /proc/sys/net/ipv6/conf/all/forwarding"), "0\n");
+            assert_eq!(shell("ip -6 route show table main"), "");
+            lab.sandbox().destroy(&spec.id).await.unwrap();
+        },
+    );
 }

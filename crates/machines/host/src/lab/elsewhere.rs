@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     process::{Child, Command, Stdio},
     sync::Arc,
     thread,
@@ -73,24 +73,29 @@ pub fn in_network<T: Send + 'static>(network: &Arc<File>, work: impl FnOnce() ->
 /// Answers on a port, TCP and UDP, with the address that it sees. The threads end with the test's process.
 pub fn serve(network: &Arc<File>, port: u16) {
     in_network(network, move || {
-        let everywhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
+        // For both families.
+        let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         let (tcp, udp) = (TcpListener::bind(everywhere).unwrap(), UdpSocket::bind(everywhere).unwrap());
         thread::spawn(move || {
             for stream in tcp.incoming().flatten() {
-                let _ = (&stream).write_all(stream.peer_addr().unwrap().ip().to_string().as_bytes());
+                let _ = (&stream).write_all(seen(stream.peer_addr().unwrap()).as_bytes());
             }
         });
         thread::spawn(move || {
             let mut buffer = [0; 16];
             while let Ok((_, from)) = udp.recv_from(&mut buffer) {
-                let _ = udp.send_to(from.ip().to_string().as_bytes(), from);
+                let _ = udp.send_to(seen(from).as_bytes(), from);
             }
         });
     });
 }
 
+fn seen(peer: SocketAddr) -> String {
+    peer.ip().to_canonical().to_string()
+}
+
 /// Whether a service answers, and which address it has seen.
-pub fn ask(transport: Transport, from: Option<Ipv4Addr>, to: (Ipv4Addr, u16)) -> Option<String> {
+pub fn ask(transport: Transport, from: Option<IpAddr>, to: (IpAddr, u16)) -> Option<String> {
     let to = SocketAddr::from(to);
     let mut answer = [0; 64];
     let length = match transport {
@@ -101,7 +106,8 @@ pub fn ask(transport: Transport, from: Option<Ipv4Addr>, to: (Ipv4Addr, u16)) ->
             stream.read(&mut answer).ok()?
         }
         Transport::Udp => {
-            let socket = UdpSocket::bind((from.unwrap_or(Ipv4Addr::UNSPECIFIED), 0)).ok()?;
+            let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+            let socket = UdpSocket::bind((from.unwrap_or(any), 0)).unwrap();
             socket.set_read_timeout(Some(ANSWER)).unwrap();
             socket.send_to(b"?", to).ok()?;
             socket.recv(&mut answer).ok()?

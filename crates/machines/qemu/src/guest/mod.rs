@@ -79,7 +79,7 @@ fn become_machine(groups: &root::Groups, control: &File) -> Result<agent::Agent,
     root::bound(&start)?;
     furnish::furnish(GUEST_UID, &start.files)?;
     groups.limit(start.pids)?;
-    connect(&start).step(|| format!("set up {LINK} with {}", start.address))?;
+    connect(&start).step(|| format!("set up {LINK} with {:?}", start.ends))?;
     agent::start(groups, &start)
 }
 
@@ -95,5 +95,5 @@ fn connect(start: &Start) -> io::Result<()> {
     let mut netlink = Netlink::open()?;
     let index = netlink.index(LINK)?;
     netlink.set_mtu(index, start.mtu)?;
-    netlink.connect_guest(LINK, start.address, start.gateway, HOST_MAC)
+    netlink.connect_guest(LINK, &start.ends, HOST_MAC)
 }

@@ -23,7 +23,7 @@ use anteroom_machines::{
     suite::{Check, Host},
 };
 pub(crate) use anteroom_machines_host::lab::{processes, shell};
-use anteroom_machines_host::{Exception, HostConfig, lab};
+use anteroom_machines_host::{HostConfig, lab};
 use anteroom_machines_qemu::{Accelerate, Config, QemuDriver, Sources};
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
@@ -65,19 +65,19 @@ struct Agents {
 
 /// Runs a test on a host of its own. With a template machines are clones, without they boot.
 pub(crate) fn run_lab(cloned: bool, test: impl AsyncFnOnce(&Lab) + Send) {
-    run_on(cloned, &[], test);
+    run_on(cloned, |_| {}, test);
 }
 
-/// The same with clones that may reach these services.
-pub(crate) fn run_lab_allowing(allow: &[Exception], test: impl AsyncFnOnce(&Lab) + Send) {
-    run_on(true, allow, test);
+/// The same with clones, on a host that is not configured as all others.
+pub(crate) fn run_lab_with(change: impl FnOnce(&mut HostConfig) + Send, test: impl AsyncFnOnce(&Lab) + Send) {
+    run_on(true, change, test);
 }
 
-fn run_on(cloned: bool, allow: &[Exception], test: impl AsyncFnOnce(&Lab) + Send) {
+fn run_on(cloned: bool, change: impl FnOnce(&mut HostConfig) + Send, test: impl AsyncFnOnce(&Lab) + Send) {
     // The kernel is fetched by the host's own network.
     let sources = sources();
     lab::in_own_network(async |network| {
-        let lab = Lab::new(cloned, allow, sources, network).await;
+        let lab = Lab::new(cloned, change, sources, network).await;
         test(&lab).await;
         assert_eq!(lab.opened.list().await.unwrap(), []);
         lab::remove_groups(&lab.config.host);
@@ -95,10 +95,12 @@ pub(crate) fn limits() -> Limits {
 }
 
 impl Lab {
-    async fn new(cloned: bool, allow: &[Exception], sources: Sources, network: Arc<File>) -> Self {
+    async fn new(cloned: bool, change: impl FnOnce(&mut HostConfig), sources: Sources, network: Arc<File>) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let mut host = lab::host(&directory.path().join("machines"));
+        change(&mut host);
         let config = Config {
-            host: lab::host(&directory.path().join("machines"), allow),
+            host,
             sources,
             launcher: (env!("CARGO_BIN_EXE_qemu-init").into(), vec![]),
             accelerate: Accelerate::Tcg,

@@ -22,7 +22,7 @@ pub(super) fn connect(cable: &Cable) -> Result<(), Failure> {
     let (host_end, guest_end) = ends(cable);
     host.create_cable(&host_end, &cable.alias, &guest_end, namespace.as_fd(), cable.mtu).step(step)?;
     Netlink::open()
-        .and_then(|mut guest| guest.connect_guest(GUEST_LINK, cable.address, cable.gateway, host_end.mac))
+        .and_then(|mut guest| guest.connect_guest(GUEST_LINK, &cable.ends, host_end.mac))
         .step(|| format!("set up {GUEST_LINK} with {}", cable.address))?;
     host.connect_host(cable, guest_end.mac).step(|| format!("route {} over {}", cable.address, cable.link))
 }

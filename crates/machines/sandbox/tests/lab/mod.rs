@@ -5,6 +5,7 @@
 use std::{
     fs,
     fs::File,
+    net::IpAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::{
@@ -18,7 +19,7 @@ use anteroom_machines::{
     suite::{Check, Host},
 };
 pub(crate) use anteroom_machines_host::lab::{enter, processes, shell, spec};
-use anteroom_machines_host::{Exception, lab};
+use anteroom_machines_host::{HostConfig, lab, netlink::addresses::Family};
 use anteroom_machines_sandbox::{Config, Sandbox, SandboxDriver};
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
@@ -36,9 +37,18 @@ pub(crate) struct Lab {
 }
 
 /// Runs a test on a host of its own, in a thread and a network namespace of its own.
-pub(crate) fn run_lab(agent: &str, allow: &[Exception], test: impl AsyncFnOnce(&Lab) + Send) {
+pub(crate) fn run_lab(agent: &str, test: impl AsyncFnOnce(&Lab) + Send) {
+    run_lab_with(agent, |_| {}, test);
+}
+
+/// The same on a host that is not configured as all others.
+pub(crate) fn run_lab_with(
+    agent: &str,
+    change: impl FnOnce(&mut HostConfig) + Send,
+    test: impl AsyncFnOnce(&Lab) + Send,
+) {
     lab::in_own_network(async |network| {
-        let lab = Lab::new(agent, allow, network).await;
+        let lab = Lab::new(agent, change, network).await;
         test(&lab).await;
         lab.close().await;
     });
@@ -46,25 +56,26 @@ pub(crate) fn run_lab(agent: &str, allow: &[Exception], test: impl AsyncFnOnce(&
 
 /// For `conformance!`.
 pub(crate) fn run(check: Check) {
-    run_lab(STAYING_AGENT, &[], async |lab| check(lab).await);
+    run_lab(STAYING_AGENT, async |lab| check(lab).await);
 }
 
 /// A configuration of its own for each test, also when several test programs run at once.
-pub(crate) fn config(directory: &Path, agent: &str, allow: &[Exception]) -> Config {
+pub(crate) fn config(directory: &Path, agent: &str) -> Config {
     let image = directory.join("image");
     lab::make_image(&image);
     let program = directory.join("agent");
     fs::write(&program, format!("#!/bin/sh\n{agent}")).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let host = lab::host(&directory.join("machines"), allow);
+    let host = lab::host(&directory.join("machines"));
     let launcher = (env!("CARGO_BIN_EXE_sandbox-init").into(), vec![]);
     Config { host, sandbox: Sandbox { image, agent: program, launcher } }
 }
 
 impl Lab {
-    async fn new(agent: &str, allow: &[Exception], network: Arc<File>) -> Self {
+    async fn new(agent: &str, change: impl FnOnce(&mut HostConfig), network: Arc<File>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let config = config(directory.path(), agent, allow);
+        let mut config = config(directory.path(), agent);
+        change(&mut config.host);
         let opened = anteroom_machines_sandbox::open(config.clone()).await.expect("the driver opens");
         Self { directory, config, network, opened, next_address: AtomicU32::new(2) }
     }
@@ -78,6 +89,11 @@ impl Lab {
     async fn close(&self) {
         assert_eq!(self.opened.list().await.unwrap(), []);
         lab::remove_groups(&self.config.host);
+    }
+
+    /// A machine's address of a family.
+    pub(crate) fn address(&self, spec: &MachineSpec, family: Family) -> IpAddr {
+        lab::address(&self.config.host, spec, family)
     }
 
     /// Process 1 of a machine.
