@@ -12,6 +12,10 @@ use std::{
 
 use anteroom_controller::{Finding, Level, ports::Clock as _};
 use anteroom_machined::Machined;
+use anteroom_machines_host::{
+    Pool6,
+    netlink::{Netlink, addresses::Family},
+};
 use anteroom_relay::{
     Certificate,
     probe::{Way, probe},
@@ -90,6 +94,7 @@ async fn host(config: &Config) -> Vec<Finding> {
     } else {
         vec![helper(config).await]
     };
+    all.extend(ways_out().and_then(|ways| ipv6(config.network.pool6, ways)));
     all.extend(key(&config.key_file()));
     all.extend(disk(&config.machines.run_dir));
     all.extend(disk(&config.data_dir));
@@ -112,6 +117,29 @@ fn firewall() -> Finding {
     match found {
         Some(path) => Finding::ok(format!("The firewall's tool is {path}.")),
         None => Finding::error("There is no nft: machines can't be walled in.", "apt-get install nftables"),
+    }
+}
+
+/// Whether this host has a way to the internet by IPv4, and by IPv6. None where that can't be read.
+fn ways_out() -> Option<(bool, bool)> {
+    let mut netlink = Netlink::open().ok()?;
+    let mut has = |family| netlink.default_route_mtu(family).ok().map(|mtu| mtu.is_some());
+    Some((has(Family::V4)?, has(Family::V6)?))
+}
+
+/// Whether machines have what this host has of IPv6. Nothing needs to be said of a host that has IPv4 alone.
+fn ipv6(pool6: Option<Pool6>, (v4, v6): (bool, bool)) -> Option<Finding> {
+    match pool6 {
+        Some(pool) if v6 => Some(Finding::ok(format!("Machines have IPv6, with addresses of {pool}."))),
+        Some(pool) => Some(Finding::warning(
+            format!("Machines have IPv6 addresses of {pool}, and this host has no way to the internet by IPv6."),
+            "Give the host a default route for IPv6, or remove network.pool6.",
+        )),
+        None if v6 && !v4 => Some(Finding::warning(
+            "This host has a way to the internet by IPv6 only, and its machines have none.",
+            "Write pool6 = \"fd87:1f3a:52c0::/64\" below [network], or another /64 that begins with fd.",
+        )),
+        None => None,
     }
 }
 
@@ -287,6 +315,17 @@ mod tests {
         assert_eq!(target("turns:[2001:db8::1]:443?transport=tcp"), is(Way::Tls, "2001:db8::1", 443));
         assert_eq!(target("turns:turn.example.com"), is(Way::Tls, "turn.example.com", 5349));
         assert_eq!(target("https://turn.example.com"), None);
+    }
+
+    #[test]
+    fn machines_that_lack_the_hosts_only_way_out_are_found() {
+        let pool = Some("fd87::/64".parse().unwrap());
+        let level = |pool, ways| ipv6(pool, ways).map(|finding| finding.level);
+        assert_eq!(level(None, (true, true)), None);
+        assert_eq!(level(None, (true, false)), None);
+        assert_eq!(level(None, (false, true)), Some(Level::Warning));
+        assert_eq!(level(pool, (true, true)), Some(Level::Ok));
+        assert_eq!(level(pool, (true, false)), Some(Level::Warning));
     }
 
     #[test]
