@@ -6,12 +6,12 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anteroom_protocol::{
     Epoch, ViewId,
-    guest::MediaEngine,
+    guest::{DesktopSize, MediaEngine},
     limits,
     signaling::{Answer, Candidate, Offer},
 };
@@ -26,7 +26,7 @@ use super::{
     sockets::Sockets,
     str0m::Identity,
     transport::Transport,
-    video::{Video, encoder},
+    video::{Video, WARMING, encoder},
     webrtcbin::Workshop,
 };
 use crate::{
@@ -77,53 +77,54 @@ impl Answerer {
 
 /// The display's part of the engine.
 enum Attached {
-    /// Not yet; the encoder is warm.
-    No(Encoder),
+    /// Not yet; the encoder is being made in a thread, or is warm.
+    No(JoinHandle<Result<Encoder, MediaError>>),
     Yes(JoinHandle<()>),
     /// While it is being attached, or when that failed.
     Never,
 }
 
 impl Engine {
-    /// Makes the certificate, binds the sockets, warms the encoder up. Needs no display. Takes some 50 ms, so it is
-    /// called from a blocking context.
+    /// Makes the certificate, binds the sockets, and begins to warm the encoder up. Needs no display. Takes some 20 ms, so
+    /// it is called from a blocking context.
     ///
     /// # Errors
-    /// Names what is missing: a GStreamer element and its package, the address, the size.
+    /// Names what is missing: the address, the size; for `webrtcbin` a GStreamer element and its package.
     pub fn start(config: Config) -> Result<(Self, Receiver<Event>), MediaError> {
         let Config { address, size, .. } = config;
         if !is_encodable(size) {
             return Err(MediaError::Size { width: size.width, height: size.height });
         }
-        encode::prepare()?;
         let system = |source| MediaError::Socket { address, source };
         let link = Arc::new(Link {
             screen: Mailbox::new(ToScreen::default()).map_err(system)?,
             media: Mailbox::new(ToMedia::default()).map_err(system)?,
         });
-        let warm = encoder(Codec::H264, size, rate::START_KBPS, &link)?;
-        // x264 sets itself up with its first picture; nobody sees this one.
-        warm.push(&Picture::black(size), Duration::ZERO, true)?;
+        // An answer needs no encoder, and goes out first.
+        let theirs = Arc::clone(&link);
+        let warming = spawn("warm", move || warm_encoder(size, &theirs))?;
         let (answerer, sockets) = Answerer::start(&config, &link)?;
         let (events, receiver) = channel(MAX_WAITING_EVENTS);
         let origin = Instant::now();
         let transport = Transport::new(sockets, Arc::clone(&link), events, size, origin);
         let media = spawn("media", move || transport.run())?;
-        let (newest, attached) = (AtomicU32::new(0), Mutex::new(Attached::No(warm)));
+        let (newest, attached) = (AtomicU32::new(0), Mutex::new(Attached::No(warming)));
         Ok((Self { config, answerer, link, origin, newest, attached, media: Some(media) }, receiver))
     }
 
     /// Connects to the display (e.g. `:0`) once it answers; frames and input flow from then on. Blocks for some
-    /// milliseconds.
+    /// milliseconds, and until the encoder is warm.
     ///
     /// # Errors
-    /// Says what the X server lacks. The engine shows one display in its life.
+    /// Says what the X server lacks, or which GStreamer element is missing and its package. The engine shows one display
+    /// in its life.
     pub fn attach(&self, display: &str) -> Result<(), MediaError> {
         let screen = Screen::open(display, self.config.size)?;
         let injector = Injector::start(display, self.config.size)?;
         let mut attached = self.attached.lock().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *attached, Attached::Never) {
-            Attached::No(warm) => {
+            Attached::No(warming) => {
+                let warm = warming.join().unwrap_or(Err(MediaError::Ended))?;
                 let video = Video::new(Arc::clone(&self.link), screen, self.config.size, self.origin, warm);
                 *attached = Attached::Yes(spawn("screen", move || video.run())?);
                 self.link.media.tell(|media| media.injector = Some(injector));
@@ -261,7 +262,18 @@ fn admit(views: &mut Vec<ViewId>, view: &ViewId) -> Result<(), MediaError> {
     Ok(())
 }
 
-fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, MediaError> {
+fn warm_encoder(size: DesktopSize, link: &Arc<Link>) -> Result<Encoder, MediaError> {
+    encode::prepare()?;
+    let warm = encoder(Codec::H264, size, rate::START_KBPS, link)?;
+    // x264 sets itself up with its first picture.
+    warm.push(&Picture::black(size), WARMING, true)?;
+    Ok(warm)
+}
+
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, MediaError> {
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
     thread.map_err(|source| MediaError::Thread { name, source })
 }

@@ -21,6 +21,9 @@ use crate::{
 /// A picture that did not come out of the encoder by then never will; a frame takes 10 ms, some 100 on a busy host.
 const ENCODE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// When the picture was captured that only warms an encoder up. Nobody is to see it, also who is connected before.
+pub(super) const WARMING: Duration = Duration::ZERO;
+
 /// One encoder, when it is wanted.
 #[derive(Default)]
 struct Slot {
@@ -48,15 +51,17 @@ pub(super) fn encoder(codec: Codec, size: DesktopSize, kbps: u32, link: &Arc<Lin
     let link = Arc::clone(link);
     let deliver = move |frame: EncodedFrame| {
         let (codec, bytes) = (frame.codec, frame.data.len());
-        let late = link.media.tell(|media| {
-            let late = media.frames.len() >= MAX_FRAMES;
-            if late {
-                media.frames.clear();
-            } else {
-                media.frames.push(frame);
-            }
-            late
-        });
+        let is_shown = frame.time != WARMING;
+        let late = is_shown
+            && link.media.tell(|media| {
+                let late = media.frames.len() >= MAX_FRAMES;
+                if late {
+                    media.frames.clear();
+                } else {
+                    media.frames.push(frame);
+                }
+                late
+            });
         if late {
             tracing::warn!("the media thread is late; frames are dropped");
         }
