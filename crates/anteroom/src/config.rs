@@ -83,6 +83,8 @@ pub(crate) struct Machines {
     /// Who runs virtual machines: `kvm`, `tcg` (emulation, ten times as slow), or `auto`, which is KVM if a guest boots
     /// under it.
     pub(crate) accelerator: Accelerate,
+    /// Whether virtual machines are clones of one that was booted before, with its desktop up; else each boots.
+    pub(crate) template: bool,
     /// How many there may be at once.
     pub(crate) max: u32,
     /// The same for one person.
@@ -278,6 +280,7 @@ impl Default for Machines {
         Self {
             driver: Driver::default(),
             accelerator: Accelerate::default(),
+            template: true,
             max: 8,
             per_owner: 4,
             queue: 32,

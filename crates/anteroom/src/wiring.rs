@@ -362,12 +362,13 @@ pub(crate) fn qemu(config: &Config) -> Result<qemu::Config, WiringError> {
     }
     let disk = with_ending(&image, "erofs");
     let cache = config.cache_dir.join("vm");
+    let template = qemu::TemplateOf { limits: config.machines.limits, desktop: config.desktop };
     Ok(qemu::Config {
         host: host(config)?,
         sources: qemu::Sources { image, disk, kernel: kernel(config)?, init, agent, cache },
         launcher: (this, vec![QEMU_LAUNCHER.into()]),
         accelerate: config.machines.accelerator,
-        template: Some(config.machines.limits),
+        template: config.machines.template.then_some(template),
     })
 }
 

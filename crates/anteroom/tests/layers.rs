@@ -72,9 +72,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Adapters may stand in the tests of what is above the ports.
-const TEST_ARROWS: &[(&str, &[&str])] =
-    &[("anteroom-controller", &["anteroom-store-sqlite", "anteroom-machines-sandbox"])];
+/// Adapters may stand in the tests of what is above the ports; and what agents in clones draw is drawn by the agent's code.
+const TEST_ARROWS: &[(&str, &[&str])] = &[
+    ("anteroom-controller", &["anteroom-store-sqlite", "anteroom-machines-sandbox"]),
+    ("anteroom-machines-qemu", &["anteroom-guest"]),
+];
 
 /// The crates that do no I/O, with every crate of others that they may use. None of these opens a file or a socket,
 /// reads a clock or makes randomness by itself.

@@ -156,7 +156,7 @@ impl Machine {
 
     async fn desktop(&self, displays: &watch::Sender<Option<Display>>) -> Ended {
         let size = self.boot.desktop;
-        let why = desktop::supervise(&self.layout, size, &self.boot.environment, displays, &self.reporter).await;
+        let why = desktop::show(&self.layout, size, &self.boot.environment, displays, &self.reporter).await;
         self.desktop_failed(why).await
     }
 

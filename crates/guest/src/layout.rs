@@ -17,7 +17,7 @@ pub const OPEN_SOCKET_VARIABLE: &str = "ANTEROOM_OPEN_SOCKET";
 pub struct Layout {
     /// The home directory.
     pub home: PathBuf,
-    /// For sockets; made by the agent with mode 0700.
+    /// For sockets; made by the agent, or the desktop's keeper, with mode 0700.
     pub runtime_directory: PathBuf,
     /// What stands in front of the real `xdg-open` and its relatives.
     pub shims: PathBuf,
@@ -60,6 +60,12 @@ impl Layout {
     #[must_use]
     pub fn open_socket(&self) -> PathBuf {
         self.runtime_directory.join("open.sock")
+    }
+
+    /// Where the agent finds the keeper of a desktop that is up already.
+    #[must_use]
+    pub fn desktop_socket(&self) -> PathBuf {
+        self.runtime_directory.join("desktop.sock")
     }
 }
 

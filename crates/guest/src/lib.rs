@@ -17,3 +17,4 @@ pub mod screen;
 pub mod shim;
 pub mod signaling;
 pub mod terminal;
+pub mod warm;

@@ -1,14 +1,19 @@
 //! The guest agent's program. `anteroom-guest` is the agent; `anteroom-guest open-url URL` is what CLIs in the
-//! machine take for the browser.
+//! machine take for the browser. What a virtual machine does before it is anybody's is `anteroom-guest desktop
+//! WIDTHxHEIGHT`, which keeps a desktop for the agent, and `anteroom-guest warm`, which reads ahead and ends.
 
 use std::{io::Read, path::PathBuf, process::ExitCode, time::Duration};
 
 use anteroom_guest::{
     agent,
+    desktop::apart,
     layout::{Layout, OPEN_SOCKET_VARIABLE},
-    media, shim,
+    media, shim, warm,
 };
-use anteroom_protocol::{Secret, guest::Boot};
+use anteroom_protocol::{
+    Secret,
+    guest::{Boot, DesktopSize},
+};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::time::timeout;
 
@@ -22,9 +27,44 @@ fn main() -> ExitCode {
     match arguments.next().as_deref() {
         None => agent_main(),
         Some("open-url") => open_url(&arguments.collect::<Vec<_>>()),
-        Some(_) => {
-            eprintln!("anteroom-guest: takes no arguments (it is the agent), or: open-url URL");
-            ExitCode::from(2)
+        Some("desktop") => match arguments.next().as_deref().and_then(size) {
+            Some(size) => keep_desktop(size),
+            None => usage(),
+        },
+        Some("warm") => read_ahead(),
+        Some(_) => usage(),
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("anteroom-guest: takes no arguments (it is the agent), or: open-url URL, desktop WIDTHxHEIGHT, warm");
+    ExitCode::from(2)
+}
+
+fn size(text: &str) -> Option<DesktopSize> {
+    let (width, height) = text.split_once('x')?;
+    Some(DesktopSize { width: width.parse().ok()?, height: height.parse().ok()? })
+}
+
+/// Says on standard output that the desktop is up, or why it is not, and keeps it.
+fn keep_desktop(size: DesktopSize) -> ExitCode {
+    log_to_stderr();
+    let first = |up: Result<(), String>| println!("{}", up.err().as_deref().unwrap_or(apart::READY));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let kept = runtime.and_then(|runtime| runtime.block_on(apart::keep(&Layout::of_image(), size, first)));
+    if let Err(error) = kept {
+        tracing::error!(%error, "no desktop can be kept");
+    }
+    ExitCode::FAILURE
+}
+
+fn read_ahead() -> ExitCode {
+    log_to_stderr();
+    match warm::read(&Layout::of_image()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "what every machine needs is not in the image");
+            ExitCode::FAILURE
         }
     }
 }

@@ -76,13 +76,12 @@ impl Outbound {
     }
 }
 
-#[cfg(test)]
 impl Outbound {
-    /// The next report, for tests of the parts that report.
-    pub(crate) async fn next(&mut self) -> Report {
+    /// The next report, for those who deliver it otherwise; none when all reporters are gone.
+    pub(crate) async fn next(&mut self) -> Option<Report> {
         loop {
-            match self.0.recv().await.expect("a reporter that lives") {
-                Entry::Report(report) => return report,
+            match self.0.recv().await? {
+                Entry::Report(report) => return Some(report),
                 Entry::Mark(mark) => drop(mark.send(())),
             }
         }

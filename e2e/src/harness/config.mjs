@@ -47,10 +47,10 @@ function writeAll(directory, texts) {
 /**
  * Writes the configuration and gives its path.
  * @param {{directory: string, issuer: import('../issuer/index.mjs').Issuer, net: ReturnType<typeof network>, port: number,
- *   files?: {path: string, contents: string, mode: number}[], providers?: Record<string, string>, engine?: string, driver?: string, accelerator?: string,
+ *   files?: {path: string, contents: string, mode: number}[], providers?: Record<string, string>, engine?: string, driver?: string, accelerator?: string, template?: boolean,
  *   page?: Record<string, unknown>, relay?: Record<string, unknown>, image?: string, machines?: Record<string, unknown>, desktop?: {width: number, height: number}, deadlines?: Record<string, number>}} options
  */
-export function writeConfig({ directory, issuer, net, port, files = [], providers = {}, page = {}, relay = {}, engine = ENGINE, driver = DRIVER, accelerator = ACCELERATOR, image = imageTree(), machines = {}, desktop, deadlines = {} }) {
+export function writeConfig({ directory, issuer, net, port, files = [], providers = {}, page = {}, relay = {}, engine = ENGINE, driver = DRIVER, accelerator = ACCELERATOR, template = true, image = imageTree(), machines = {}, desktop, deadlines = {} }) {
   const providersDirectory = path.join(directory, 'providers');
   writeAll(providersDirectory, Object.fromEntries(Object.entries(providers).map(([id, contents]) => [`${id}.toml`, contents])));
   const sources = writeAll(path.join(directory, 'files'), Object.fromEntries(files.map(({ contents }, index) => [String(index), contents])));
@@ -58,7 +58,7 @@ export function writeConfig({ directory, issuer, net, port, files = [], provider
   const { instance, pool, gateway } = net;
   const text = [
     table('', { listen: `127.0.0.1:${port}`, ...page, data_dir: path.join(directory, 'data'), providers_dir: providersDirectory, image }).replace('[]\n', ''),
-    table('machines', { driver, accelerator, max: MACHINES, per_owner: MACHINES, pool: 0, socket: path.join(directory, 'machined/socket'), run_dir: net.runDir, first_uid: net.firstUid, engine, ...machines }),
+    table('machines', { driver, accelerator, template, max: MACHINES, per_owner: MACHINES, pool: 0, socket: path.join(directory, 'machined/socket'), run_dir: net.runDir, first_uid: net.firstUid, engine, ...machines }),
     table('machines.additions', { ca_certificates: [path.resolve(issuer.ca)] }),
     tables('machines.additions.hosts', issuer.hosts),
     tables('machines.additions.files', added),

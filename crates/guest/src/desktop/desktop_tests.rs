@@ -7,8 +7,8 @@ use tokio::{task::JoinHandle, time::timeout};
 use super::*;
 use crate::reports::{self, Outbound};
 
-const DEADLINE: Duration = Duration::from_secs(60);
-const SIZE: DesktopSize = DesktopSize { width: 640, height: 480 };
+pub(super) const DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const SIZE: DesktopSize = DesktopSize { width: 640, height: 480 };
 
 struct Trial {
     _directory: tempfile::TempDir,
@@ -18,7 +18,7 @@ struct Trial {
 }
 
 /// A program that writes its pid before it becomes another one.
-fn with_pid_file(file: &Path, program: &[String]) -> Vec<String> {
+pub(super) fn with_pid_file(file: &Path, program: &[String]) -> Vec<String> {
     let script = format!("echo $$ > {}; exec \"$@\"", file.display());
     let shell = ["sh", "-c", &script, "sh"].map(str::to_owned);
     shell.into_iter().chain(program.iter().cloned()).collect()
@@ -36,7 +36,7 @@ fn start(change: impl FnOnce(&mut Layout, &Path)) -> (Trial, PathBuf) {
     (Trial { _directory: directory, displays, reports, supervisor }, pid_file)
 }
 
-fn kill(pid_file: &Path) {
+pub(super) fn kill(pid_file: &Path) {
     let pid: i32 = std::fs::read_to_string(pid_file).unwrap().trim().parse().unwrap();
     let pid = rustix::process::Pid::from_raw(pid).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
@@ -51,7 +51,7 @@ impl Trial {
 
     async fn ready(&mut self) {
         let report = timeout(DEADLINE, self.reports.next()).await.expect("a report in time");
-        assert_eq!(report, Report::DesktopReady);
+        assert_eq!(report, Some(Report::DesktopReady));
     }
 }
 

@@ -1,7 +1,8 @@
 //! The desktop: X server, window manager and background, each started anew when it ends, a bounded number of
 //! times. Readiness is what the X server says: its display number on a descriptor, the window manager's mark on
-//! the root window. Nothing is ever slept for.
+//! the root window. Nothing is ever slept for. [`apart`] is the same with a process of its own.
 
+pub mod apart;
 mod background;
 mod processes;
 mod restarts;
@@ -81,6 +82,21 @@ pub struct Display {
 pub async fn next_display(displays: &mut watch::Receiver<Option<Display>>, after: u32) -> Option<Display> {
     let wanted = |now: &Option<Display>| now.as_ref().is_some_and(|now| now.generation > after);
     displays.wait_for(wanted).await.ok()?.clone()
+}
+
+/// Shows a desktop for as long as there is one: that of a keeper which was there before, or else its own. As [`supervise`].
+pub async fn show(
+    layout: &Layout,
+    size: DesktopSize,
+    machine: &[(String, String)],
+    displays: &watch::Sender<Option<Display>>,
+    reporter: &Reporter,
+) -> String {
+    if layout.desktop_socket().exists() {
+        apart::follow(layout, machine, displays, reporter).await
+    } else {
+        supervise(layout, size, machine, displays, reporter).await
+    }
 }
 
 /// Keeps the desktop up. `displays` says when an X server answers, and `None` when it is gone. Returns only

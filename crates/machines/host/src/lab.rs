@@ -10,7 +10,7 @@ use std::{
     fs::{self, File},
     net::{IpAddr, Ipv4Addr},
     os::fd::AsFd as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::{
         Arc,
@@ -134,13 +134,21 @@ pub fn make_image(image: &Path) {
 pub fn add_programs(image: &Path, programs: &[&str]) {
     for program in programs {
         copy(image, Path::new(program));
-        for library in shell(&format!("ldd {program}")).split_whitespace().filter(|word| word.starts_with('/')) {
-            copy(image, Path::new(library));
+        for library in libraries(Path::new(program)) {
+            copy(image, &library);
         }
     }
 }
 
-fn copy(image: &Path, file: &Path) {
+/// The files of this host that a program is linked with.
+#[must_use]
+pub fn libraries(program: &Path) -> Vec<PathBuf> {
+    let listed = shell(&format!("ldd {}", program.display()));
+    listed.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect()
+}
+
+/// Copies a file of this host into an image.
+pub fn copy(image: &Path, file: &Path) {
     let target = image.join(file.strip_prefix("/").unwrap());
     fs::create_dir_all(target.parent().unwrap()).unwrap();
     fs::copy(file, target).unwrap();

@@ -17,7 +17,7 @@ use std::{
 
 use anteroom_machines::{Additions, Driver as _, Limits, MachineSpec};
 use anteroom_machines_host::{HostConfig, NetworkPolicy};
-use anteroom_machines_qemu::{Accelerate, Config, QemuDriver, Sources};
+use anteroom_machines_qemu::{Accelerate, Config, QemuDriver, Sources, TemplateOf};
 use anteroom_protocol::{
     MachineId,
     guest::{Boot, DesktopSize, MediaEngine},
@@ -25,6 +25,7 @@ use anteroom_protocol::{
 
 type Failure = Box<dyn std::error::Error>;
 
+const DESKTOP: DesktopSize = DesktopSize { width: 1280, height: 720 };
 /// How long a first word may take.
 const DEADLINE: Duration = Duration::from_secs(180);
 /// How long a clone does nothing before its memory is read.
@@ -78,7 +79,11 @@ fn config(image: &Path, kernel: &Path, agent: &Path, cache: &Path) -> Result<Con
 async fn measure(config: Config, rounds: u32) -> Result<(), Failure> {
     let boots = anteroom_machines_qemu::open(config.clone()).await?;
     let (booted, _) = first_words(&boots, rounds).await?;
-    let clones = anteroom_machines_qemu::open(Config { template: Some(Limits::default()), ..config }).await?;
+    let clones = anteroom_machines_qemu::open(Config {
+        template: Some(TemplateOf { limits: Limits::default(), desktop: DESKTOP }),
+        ..config
+    })
+    .await?;
     let (cloned, memory) = first_words(&clones, rounds).await?;
     println!(
         "{}",
@@ -132,7 +137,7 @@ fn spec(number: u32) -> Result<MachineSpec, Failure> {
             controller_url: "http://10.88.0.1:4001".into(),
             token: String::from("none").into(),
             address: address.into(),
-            desktop: DesktopSize { width: 1280, height: 720 },
+            desktop: DESKTOP,
             environment: vec![],
             engine: MediaEngine::Str0m,
         },

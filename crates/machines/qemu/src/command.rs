@@ -1,6 +1,7 @@
 //! QEMU's command line, from what a virtual machine is. Pure: the files are open when the command runs, under the numbers
 //! of [`Fd`], so that no path of the host stands in it and no secret can.
 
+use anteroom_protocol::guest::DesktopSize;
 use serde::{Deserialize, Serialize};
 
 /// Which open file has which number. Nothing else is open but the three standard streams.
@@ -54,6 +55,8 @@ pub(crate) struct Shape {
     pub memory_mb: u32,
     pub cpus: u32,
     pub memory: Memory,
+    /// The desktop that is up before the machine is anybody's; none for none.
+    pub desktop: Option<DesktopSize>,
 }
 
 /// Where the guest's memory lies.
@@ -164,7 +167,7 @@ mod tests {
     use super::*;
 
     fn shown(accelerator: Accelerator, memory: Memory) -> String {
-        let arguments = arguments(&Shape { accelerator, memory_mb: 1024, cpus: 2, memory });
+        let arguments = arguments(&Shape { accelerator, memory_mb: 1024, cpus: 2, memory, desktop: None });
         // An option and its value on a line.
         arguments.join(" ").replace(" -", "\n-")
     }

@@ -9,7 +9,7 @@ use std::{
 
 use anteroom_machines::{Capabilities, Limit, Limits, MachineSpec, OperationError};
 use anteroom_machines_host::{Circumstances, During as _, HostConfig, Kind, Machines, OpenError};
-use anteroom_protocol::Secret;
+use anteroom_protocol::{Secret, guest::DesktopSize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -19,7 +19,7 @@ use crate::{
     parts::{self, Sources, digest_of},
     plan,
     template::{Maker, Template},
-    wire::{Parts, hexadecimal},
+    wire::{Parts, Prepare, hexadecimal},
 };
 
 /// More virtual processors than this make no desktop quicker.
@@ -36,8 +36,17 @@ pub struct Config {
     pub launcher: (PathBuf, Vec<OsString>),
     /// Who runs the guests' instructions.
     pub accelerate: Accelerate,
-    /// For machines with these limits a template is kept, of which they are cloned; others boot.
-    pub template: Option<Limits>,
+    /// For machines like this a template is kept, of which they are cloned; others boot.
+    pub template: Option<TemplateOf>,
+}
+
+/// What machines have in common that are clones of one template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TemplateOf {
+    /// What each may use.
+    pub limits: Limits,
+    /// The size of each one's desktop, which is up in the template.
+    pub desktop: DesktopSize,
 }
 
 /// Which accelerator is taken.
@@ -95,19 +104,19 @@ fn prepare(config: Config) -> Result<Qemu, OperationError> {
         },
     };
     let template = match &config.template {
-        Some(limits) => Some(template(&config, &parts, shape(limits, accelerator))?),
+        Some(of) => Some(template(&config, &parts, shape(&of.limits, Some(of.desktop), accelerator))?),
         None => None,
     };
     Ok(Qemu { launcher: config.launcher, parts, accelerator, template })
 }
 
-/// Whether KVM runs guests: one is run, up to its first message. The device alone says nothing; on some hosts it is there
-/// and fails.
+/// Whether KVM runs guests: one is run, up to where it waits to be told what it is, without a desktop. The device alone
+/// says nothing; on some hosts it is there and fails.
 fn probe(config: &Config, parts: &Parts) -> Result<(), OperationError> {
     std::fs::metadata("/dev/kvm").during(|| "look for /dev/kvm".to_owned(), None)?;
-    let limits = config.template.unwrap_or_default();
+    let limits = config.template.map(|of| of.limits).unwrap_or_default();
     let scratch = config.sources.cache.join("templates").join(format!("probe-{}", std::process::id()));
-    let shape = shape(&limits, Accelerator::Kvm);
+    let shape = shape(&limits, None, Accelerator::Kvm);
     let probed = maker(config, parts, Accelerator::Kvm).make(&shape, &scratch).map(drop);
     std::fs::remove_dir_all(&scratch).during(|| format!("remove {}", scratch.display()), None)?;
     probed
@@ -133,6 +142,7 @@ fn key(parts: &Parts, shape: &Shape) -> std::io::Result<String> {
     };
     add(&Command::new(QEMU).arg("--version").output()?.stdout);
     add(command::arguments(&Shape { memory: Memory::Written, ..*shape }).join(" ").as_bytes());
+    add(&serde_json::to_vec(&Prepare { desktop: shape.desktop, warm: true })?);
     for path in [&parts.kernel, &parts.initrd, &parts.agent] {
         add(digest_of(path)?.as_bytes());
     }
@@ -143,20 +153,21 @@ fn key(parts: &Parts, shape: &Shape) -> std::io::Result<String> {
     Ok(hexadecimal(&hash.finalize())[..32].to_owned())
 }
 
-/// An emulated boot takes 10 s of a core; the rest is for busy hosts.
+/// An emulated boot takes 10 s of a core, a desktop 5 s, reading ahead 10 s; the rest is for busy hosts.
 fn launch_deadline(accelerator: Accelerator) -> Duration {
     Duration::from_secs(match accelerator {
         Accelerator::Kvm => 30,
-        Accelerator::Tcg => 150,
+        Accelerator::Tcg => 240,
     })
 }
 
-fn shape(limits: &Limits, accelerator: Accelerator) -> Shape {
+fn shape(limits: &Limits, desktop: Option<DesktopSize>, accelerator: Accelerator) -> Shape {
     Shape {
         accelerator,
         memory_mb: limits.memory_mb,
         cpus: limits.cpu_percent.div_ceil(100).clamp(1, MAX_CPUS),
         memory: Memory::Own,
+        desktop,
     }
 }
 
@@ -186,7 +197,7 @@ impl Kind for Qemu {
     }
 
     fn group_limits(&self, limits: &Limits) -> Limits {
-        let overhead = shape(limits, self.accelerator).overhead_mb();
+        let overhead = shape(limits, None, self.accelerator).overhead_mb();
         Limits { memory_mb: limits.memory_mb.saturating_add(overhead), pids: MAX_THREADS, ..*limits }
     }
 
@@ -201,7 +212,7 @@ impl Kind for Qemu {
     }
 
     fn document(&self, host: &HostConfig, spec: &MachineSpec, here: &Circumstances) -> Result<Secret<Vec<u8>>, String> {
-        let mut shape = shape(&spec.limits, self.accelerator);
+        let mut shape = shape(&spec.limits, Some(spec.boot.desktop), self.accelerator);
         let mut parts = self.parts.clone();
         if let Some((of, template)) = &self.template
             && *of == shape

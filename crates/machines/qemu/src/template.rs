@@ -1,5 +1,6 @@
-//! Templates: a virtual machine that was booted once, stopped where it waits for its first message, and saved. Each clone
-//! begins there. At that point nothing of one machine was made yet, and nothing random that matters (see `guest`).
+//! Templates: a virtual machine that was booted once, stopped where it waits to be told what it is, and saved. Each clone
+//! begins there. At that point its desktop is up, nothing of one machine was made yet, and no process runs that will ever
+//! make a key (see `guest`).
 //!
 //! The memory of all clones is one: a file in the kernel's memory that is sealed, so that not even the host's root can
 //! change it, and each clone keeps what it changes beside it.

@@ -7,7 +7,7 @@ use anteroom_machines_host::{
     files::PlannedFile,
     wire::{Ends, Place},
 };
-use anteroom_protocol::Secret;
+use anteroom_protocol::{Secret, guest::DesktopSize};
 use serde::{Deserialize, Serialize};
 
 use crate::command::Shape;
@@ -41,7 +41,7 @@ pub(crate) struct Launch {
 pub(crate) enum Purpose {
     /// A machine, with the first message but for its time and entropy.
     Machine(Box<Start>),
-    /// A template: it waits for a first message, is stopped there, and its state is written to this file.
+    /// A template: it is stopped where it waits to be told what it is, and its state is written to this file.
     Template { state: PathBuf },
 }
 
@@ -61,7 +61,18 @@ pub(crate) struct Parts {
     pub state: Option<PathBuf>,
 }
 
-/// What the host tells the guest: once, and the first that is secret.
+/// What the host tells the guest first: what is to be ready before the machine is anybody's. It is of no machine, and
+/// nothing of it is secret.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Prepare {
+    /// The desktop's size; none for no desktop.
+    pub desktop: Option<DesktopSize>,
+    /// Whether to read ahead what clones will read, which takes longer than it saves one machine.
+    pub warm: bool,
+}
+
+/// What the host tells the guest then: once, and the first that is secret.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Start {
@@ -87,7 +98,7 @@ pub(crate) struct Start {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Word {
-    /// It waits for its first message.
+    /// It is prepared, and waits to be told what it is.
     Ready,
     /// The agent's program runs.
     Started,

@@ -13,11 +13,20 @@ use anteroom_machines::{GUEST_UID, HOME};
 use super::{Failure, Step as _};
 use crate::files::{How, Owner, PlannedFile};
 
-/// Writes them all. `user` is the number of the machine's one user.
+/// Makes the directories and writes the files. `user` is the number of the machine's one user.
 ///
 /// # Errors
 /// Names the file that can't be written.
 pub fn furnish(user: u32, files: &[PlannedFile]) -> Result<(), Failure> {
+    directories(user)?;
+    write_files(user, files)
+}
+
+/// Makes the directories, which are the same in every machine.
+///
+/// # Errors
+/// Names the directory that can't be made.
+pub fn directories(user: u32) -> Result<(), Failure> {
     for (path, mode, owner) in [
         ("/tmp".to_owned(), 0o1777, 0),
         ("/tmp/.X11-unix".to_owned(), 0o1777, 0),
@@ -28,7 +37,14 @@ pub fn furnish(user: u32, files: &[PlannedFile]) -> Result<(), Failure> {
     ] {
         directory(Path::new(&path), mode, owner).step(|| format!("make the directory {path}"))?;
     }
-    give(Path::new(HOME), user).step(|| format!("give {HOME} to the machine's user"))?;
+    give(Path::new(HOME), user).step(|| format!("give {HOME} to the machine's user"))
+}
+
+/// Writes the files, which are of one machine.
+///
+/// # Errors
+/// Names the file that can't be written.
+pub fn write_files(user: u32, files: &[PlannedFile]) -> Result<(), Failure> {
     for file in files {
         write(file, user).step(|| format!("write {}", file.path))?;
     }

@@ -16,16 +16,11 @@ use crate::wire::Start;
 /// The agent at work.
 pub(super) struct Agent(Pid);
 
-/// Starts it; returns when its program runs.
-pub(super) fn start(groups: &Groups, start: &Start) -> Result<Agent, Failure> {
-    let step = || format!("start the guest agent {AGENT_PATH}");
+/// The agent's program, as the machine's user and in the group.
+pub(super) fn program(groups: &Groups, environment: &[(String, String)]) -> Result<Command, Failure> {
     let group = groups.processes()?;
     let mut command = Command::new(AGENT_PATH);
-    command
-        .env_clear()
-        .envs(start.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(HOME)
-        .stdin(Stdio::piped());
+    command.env_clear().envs(environment.iter().map(|(name, value)| (name, value))).current_dir(HOME);
     // SAFETY: process 1 has one thread only, so that the child finds no lock held.
     unsafe {
         command.pre_exec(move || {
@@ -34,7 +29,13 @@ pub(super) fn start(groups: &Groups, start: &Start) -> Result<Agent, Failure> {
             user::become_user(GUEST_UID).map_err(|failure| io::Error::other(failure.detail))
         });
     }
-    let mut child = command.spawn().step(step)?;
+    Ok(command)
+}
+
+/// Starts it; returns when its program runs.
+pub(super) fn start(groups: &Groups, start: &Start) -> Result<Agent, Failure> {
+    let step = || format!("start the guest agent {AGENT_PATH}");
+    let mut child = program(groups, &start.environment)?.stdin(Stdio::piped()).spawn().step(step)?;
     hand_over(&mut child, start);
     Pid::from_raw(child.id().cast_signed()).map(Agent).ok_or("it has no number").step(step)
 }

@@ -97,8 +97,7 @@ fn groups() -> Result<Groups, Failure> {
     Ok(Groups { processes: open("cgroup.procs")?, most: open("pids.max")? })
 }
 
-/// The agent comes from the host, so that it is never older than the controller. It is read once here: a clone finds it in
-/// its template's memory.
+/// The agent comes from the host, so that it is never older than the controller.
 fn bind_agent() -> Result<(), Failure> {
     let target = Path::new(ROOT).join(AGENT_PATH.trim_start_matches('/'));
     let step = || format!("bind the guest agent to {AGENT_PATH}");
@@ -107,7 +106,6 @@ fn bind_agent() -> Result<(), Failure> {
     }
     fs::write(&target, "").step(step)?;
     let agent = Path::new("/agent").join(crate::parts::AGENT_NAME);
-    fs::read(&agent).step(step)?;
     mount_bind(&agent, &target).step(step)
 }
 

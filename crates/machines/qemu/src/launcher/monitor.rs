@@ -20,10 +20,10 @@ use rustix::thread::CapabilitySet;
 
 use super::vm::Vm;
 use crate::{
-    command::Memory,
+    command::{Memory, Shape},
     lines::Lines,
     qmp::Qmp,
-    wire::{ENTROPY_BYTES, Launch, MAX_WORD_BYTES, Purpose, Start, Word, hexadecimal},
+    wire::{ENTROPY_BYTES, Launch, MAX_WORD_BYTES, Prepare, Purpose, Start, Word, hexadecimal},
 };
 
 /// Makes the machine and returns when it has ended.
@@ -52,16 +52,14 @@ fn live(launch: Launch, state: Option<File>, vm: &mut Vm) -> Result<(), Failure>
     send(&mut io::stdout(), &Report::Prepared);
     wait_for_go()?;
     let Launch { place, shape, purpose, .. } = launch;
+    // A clone was prepared before it was saved.
+    match shape.memory {
+        Memory::Copied => {}
+        Memory::Own | Memory::Written => prepare(&mut guest, &shape, deadline)?,
+    }
     match (purpose, state) {
-        (Purpose::Machine(start), _) => {
-            // A clone said so before it was saved.
-            if shape.memory != Memory::Copied {
-                hear(&mut guest, &Word::Ready, deadline)?;
-            }
-            serve(&place, vm, &mut guest, *start, deadline)
-        }
+        (Purpose::Machine(start), _) => serve(&place, vm, &mut guest, *start, deadline),
         (Purpose::Template { .. }, state) => {
-            hear(&mut guest, &Word::Ready, deadline)?;
             let state = state.ok_or("its launch names none").step(|| "open the template's state".to_owned())?;
             qmp.save(&state, deadline).step(|| "save the template".to_owned())?;
             vm.end();
@@ -80,6 +78,14 @@ fn state(launch: &Launch) -> Result<Option<File>, Failure> {
     };
     let (path, file) = opened;
     file.map(Some).step(|| format!("open the state {}", path.display()))
+}
+
+/// Until the guest waits to be told what it is.
+fn prepare(guest: &mut Lines, shape: &Shape, deadline: Instant) -> Result<(), Failure> {
+    let step = || "tell the guest what to prepare".to_owned();
+    let prepare = Prepare { desktop: shape.desktop, warm: shape.memory == Memory::Written };
+    guest.send(&serde_json::to_vec(&prepare).step(step)?, deadline).step(step)?;
+    hear(guest, &Word::Ready, deadline)
 }
 
 /// The life of a machine: its first message, its agent's start, its end.
@@ -165,7 +171,41 @@ fn taken<T>(channel: Option<T>) -> Result<T, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::{net::Ipv4Addr, os::unix::net::UnixStream};
+
     use super::*;
+
+    fn start() -> Start {
+        let none = || Secret::new(String::new());
+        Start {
+            unix_nanos: 0,
+            entropy: none(),
+            hostname: String::new(),
+            address: Ipv4Addr::LOCALHOST,
+            gateway: Ipv4Addr::LOCALHOST,
+            mtu: 1500,
+            disk_mb: 1,
+            shared_memory_mb: 1,
+            pids: 1,
+            files: Vec::new(),
+            environment: Vec::new(),
+            boot: none(),
+        }
+    }
+
+    #[test]
+    fn each_guest_is_told_the_time_and_entropy_that_no_other_is_told() {
+        let soon = || Instant::now() + Duration::from_secs(10);
+        let [one, other] = [start(), start()].map(|start| {
+            let (near, far) = UnixStream::pair().unwrap();
+            tell(&mut Lines::new(near, MAX_WORD_BYTES), start, soon()).unwrap();
+            let line = Lines::new(far, MAX_WORD_BYTES).next(Some(soon())).unwrap().unwrap();
+            serde_json::from_slice::<Start>(&line).unwrap()
+        });
+        assert_eq!(one.entropy.expose().len(), 2 * ENTROPY_BYTES);
+        assert_ne!(one.entropy.expose(), other.entropy.expose());
+        assert!(0 < one.unix_nanos && one.unix_nanos < other.unix_nanos);
+    }
 
     #[test]
     fn the_end_is_told_by_its_cause() {

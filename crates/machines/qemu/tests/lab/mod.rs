@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     fs::{self, File},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
@@ -24,13 +25,17 @@ use anteroom_machines::{
 };
 pub(crate) use anteroom_machines_host::lab::{processes, shell};
 use anteroom_machines_host::{HostConfig, lab};
-use anteroom_machines_qemu::{Accelerate, Config, QemuDriver, Sources};
-use anteroom_protocol::MachineId;
+use anteroom_machines_qemu::{Accelerate, Config, QemuDriver, Sources, TemplateOf};
+use anteroom_protocol::{MachineId, guest::DesktopSize};
 use async_trait::async_trait;
 
-/// Says that it is there, runs one line of shell for each line that it hears from the controller's endpoint, answers with
+/// Keeps a desktop that nobody sees but its console, reads nothing ahead, and else: says that it is there, runs one line of shell for each line that it hears from the controller's endpoint, answers with
 /// what the line says, and ends as a crash does when nobody is there any more.
 const AGENT: &str = r#"#!/bin/bash
+case "$1" in
+desktop) echo "a desktop of $2" >&2 && echo ready && exec sleep infinity ;;
+warm) exit ;;
+esac
 cat > /dev/null
 echo agent started
 exec 3<>/dev/tcp/10.99.0.1/4001 || echo no way to the controller
@@ -43,6 +48,8 @@ kill -KILL $$
 "#;
 /// Beside those of other drivers' tests.
 const PROGRAMS: [&str; 4] = ["/bin/bash", "/bin/date", "/usr/bin/od", "/usr/bin/timeout"];
+/// As in the specifications of the common lab.
+const DESKTOP: DesktopSize = DesktopSize { width: 1280, height: 720 };
 /// How long anything may take on a busy host, under emulation.
 const DEADLINE: Duration = Duration::from_secs(90);
 
@@ -65,17 +72,22 @@ struct Agents {
 
 /// Runs a test on a host of its own. With a template machines are clones, without they boot.
 pub(crate) fn run_lab(cloned: bool, test: impl AsyncFnOnce(&Lab) + Send) {
-    run_on(cloned, |_| {}, test);
+    run_on(cloned, |_| {}, &shell_agent(), test);
+}
+
+/// The same with clones whose agent shows what it has drawn.
+pub(crate) fn run_twins(test: impl AsyncFnOnce(&Lab) + Send) {
+    run_on(true, |_| {}, &twin(), test);
 }
 
 /// The same with clones, on a host that is not configured as all others.
 pub(crate) fn run_lab_with(change: impl FnOnce(&mut HostConfig) + Send, test: impl AsyncFnOnce(&Lab) + Send) {
-    run_on(true, change, test);
+    run_on(true, change, &shell_agent(), test);
 }
 
-fn run_on(cloned: bool, change: impl FnOnce(&mut HostConfig) + Send, test: impl AsyncFnOnce(&Lab) + Send) {
+fn run_on(cloned: bool, change: impl FnOnce(&mut HostConfig) + Send, agent: &Path, test: impl AsyncFnOnce(&Lab) + Send) {
     // The kernel is fetched by the host's own network.
-    let sources = sources();
+    let sources = sources(agent);
     lab::in_own_network(async |network| {
         let lab = Lab::new(cloned, change, sources, network).await;
         test(&lab).await;
@@ -104,7 +116,7 @@ impl Lab {
             sources,
             launcher: (env!("CARGO_BIN_EXE_qemu-init").into(), vec![]),
             accelerate: Accelerate::Tcg,
-            template: cloned.then(limits),
+            template: cloned.then(|| TemplateOf { limits: limits(), desktop: DESKTOP }),
         };
         let opened = anteroom_machines_qemu::open(config.clone()).await.expect("the driver opens");
         let agents = Arc::<Agents>::default();
@@ -169,32 +181,60 @@ impl Agents {
     }
 }
 
-/// Kernel, image and agent, each made once.
-fn sources() -> Sources {
+/// Where kernel, images and agents are; nobody else makes one while the file is held.
+fn cache() -> (PathBuf, File) {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("qemu");
     fs::create_dir_all(&cache).unwrap();
     let lock = File::create(cache.join("lock")).unwrap();
     lock.lock().unwrap();
-    // Another list of programs is another image, and has another disk.
-    let image = cache.join(format!("image{}", PROGRAMS.join("").replace('/', "-")));
-    if !image.exists() {
-        let part = image.with_extension("partial");
-        let _ = fs::remove_dir_all(&part);
-        lab::make_image(&part);
-        lab::add_programs(&part, &PROGRAMS);
-        fs::rename(part, &image).unwrap();
-    }
+    (cache, lock)
+}
+
+fn shell_agent() -> PathBuf {
+    let (cache, _held) = cache();
     let agent = cache.join("agent");
     if fs::read_to_string(&agent).ok().as_deref() != Some(AGENT) {
         fs::write(&agent, AGENT).unwrap();
         fs::set_permissions(&agent, fs::Permissions::from_mode(0o755)).unwrap();
     }
+    agent
+}
+
+/// `examples/twin.rs`, which is built with the tests.
+fn twin() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    this.parent().and_then(Path::parent).unwrap().join("examples/twin")
+}
+
+/// Programs, and the libraries of the agent that is no script. Another list is another image, and has another disk.
+fn image(cache: &Path) -> PathBuf {
+    let libraries = lab::libraries(&twin());
+    let mut list = DefaultHasher::new();
+    (PROGRAMS, &libraries).hash(&mut list);
+    let image = cache.join(format!("image-{:016x}", list.finish()));
+    if !image.exists() {
+        let part = image.with_extension("partial");
+        let _ = fs::remove_dir_all(&part);
+        lab::make_image(&part);
+        lab::add_programs(&part, &PROGRAMS);
+        for library in libraries {
+            lab::copy(&part, &library);
+        }
+        fs::rename(part, &image).unwrap();
+    }
+    image
+}
+
+/// Kernel, image and agent, each made once.
+fn sources(agent: &Path) -> Sources {
+    let (cache, _held) = cache();
+    let image = image(&cache);
     let kernel = cache.join("kernel");
     let fetch = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../kernel/fetch");
     let fetched = Command::new(fetch).arg(&kernel).output().unwrap();
     assert!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stderr));
     let init = env!("CARGO_BIN_EXE_anteroom-vm-init").into();
-    Sources { disk: image.with_extension("erofs"), image, kernel, init, agent, cache }
+    Sources { disk: image.with_extension("erofs"), image, kernel, init, agent: agent.to_owned(), cache }
 }
 
 impl Drop for Lab {
