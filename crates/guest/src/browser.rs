@@ -17,6 +17,7 @@ use crate::{
     child_log,
     desktop::{Display, Restarts, Windows, WindowsError, next_display},
     layout::Layout,
+    priority,
     reports::Reporter,
 };
 
@@ -197,6 +198,7 @@ fn command(layout: &Layout, environment: &BTreeMap<String, String>, page: &str) 
     }
     // The page stands behind `--`: whatever it is, it is no switch.
     command.arg("--").arg(page).env_clear().envs(environment);
+    priority::ordinary(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }

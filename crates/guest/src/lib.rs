@@ -12,6 +12,7 @@ pub mod inject;
 pub mod layout;
 pub mod login;
 pub mod media;
+mod priority;
 pub mod reports;
 pub mod screen;
 pub mod shim;

@@ -78,6 +78,7 @@ pub fn spawn(
     let mut child = Command::new(program);
     child.args(arguments).env_clear().envs(environment).current_dir(directory).kill_on_drop(true);
     child.stdin(copy()?).stdout(copy()?).stderr(copy()?);
+    crate::priority::ordinary(&mut child);
     // SAFETY: between fork and exec only setsid and an ioctl run, which are async-signal-safe.
     unsafe {
         child.pre_exec(|| {

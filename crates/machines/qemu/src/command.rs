@@ -154,7 +154,8 @@ fn memory(shape: &Shape) -> String {
 
 /// A guest that panics ends at once, and with it QEMU (`-no-reboot`).
 fn kernel_line(shape: &Shape) -> String {
-    let common = "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0";
+    // Without groups of their own for terminals, priorities count among all programs.
+    let common = "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0 noautogroup";
     match shape.accelerator {
         Accelerator::Kvm => common.to_owned(),
         // There is no processor underneath that would look ahead.

@@ -16,6 +16,9 @@ use crate::wire::Start;
 /// The agent at work.
 pub(super) struct Agent(Pid);
 
+/// Above the programs that it starts, which give this up: what they draw is seen only when it is captured and encoded.
+const PRIORITY: i32 = -10;
+
 /// The agent's program, as the machine's user and in the group.
 pub(super) fn program(groups: &Groups, environment: &[(String, String)]) -> Result<Command, Failure> {
     let group = groups.processes()?;
@@ -26,6 +29,7 @@ pub(super) fn program(groups: &Groups, environment: &[(String, String)]) -> Resu
         command.pre_exec(move || {
             (&group).write_all(b"0")?;
             rustix::process::setsid()?;
+            rustix::process::setpriority_process(None, PRIORITY)?;
             user::become_user(GUEST_UID).map_err(|failure| io::Error::other(failure.detail))
         });
     }
