@@ -1,7 +1,7 @@
 //! What a controller that was taken over sends to the helper that runs as root.
 
 use anteroom_machined::{Policy, Request, decode};
-use anteroom_machines::Limits;
+use anteroom_machines::{Limits, MAX_REACH_ADDRESSES, MAX_REACH_SECONDS};
 
 const POLICY: Policy = Policy {
     client: 1000,
@@ -28,6 +28,13 @@ pub fn requests(data: &[u8]) {
             assert!(POLICY.check(&spec, 2).is_err());
         }
         Request::Inspect(id) | Request::Destroy(id) | Request::Exited(id) | Request::Logs(id) | Request::Usage(id) => a_name(id.as_str()),
+        Request::Reach(id, reach) => {
+            a_name(id.as_str());
+            if reach.check().is_ok() {
+                assert!((1..=MAX_REACH_ADDRESSES).contains(&reach.addresses.len()));
+                assert!((1..=MAX_REACH_SECONDS).contains(&reach.seconds));
+            }
+        }
         Request::Hello { .. } | Request::List => {}
     }
 }

@@ -17,7 +17,7 @@ use anteroom_controller::{
     timer,
 };
 use anteroom_machines::{
-    Additions, Capabilities, CreateError, Driver, Limits, MachineSpec, Observed, OperationError,
+    Additions, Capabilities, CreateError, Driver, Limits, MachineSpec, Observed, OperationError, Reach,
     fake::{FakeDriver, World},
 };
 use anteroom_protocol::{
@@ -177,6 +177,10 @@ impl Driver for Hands {
 
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
         self.fake.logs(id).await
+    }
+
+    async fn reach(&self, id: &MachineId, reach: &Reach) -> Result<(), OperationError> {
+        self.fake.reach(id, reach).await
     }
 }
 

@@ -406,6 +406,7 @@ fn host(config: &Config) -> Result<HostConfig, WiringError> {
             gateway: config.network.gateway,
             pool6: config.network.pool6,
             guest_port: config.network.guest_port,
+            restrict: false,
             resolvers: config.network.resolvers.clone().map_or_else(|| host_resolvers(with_ipv6), Ok)?,
             walled: config.network.walled.clone(),
             allow: config.network.allow.clone(),

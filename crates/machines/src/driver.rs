@@ -3,7 +3,7 @@
 //! The contract, held by `suite`: every call may be repeated; whatever a call leaves half done, `list` shows and
 //! `destroy` removes; a driver has no memory of its own, so that a new instance over the same host sees the same world.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
@@ -13,6 +13,13 @@ use crate::{InvalidSpec, MachineSpec};
 
 /// The most that [`Driver::logs`] returns: the end of what the agent wrote.
 pub const MAX_LOG_BYTES: usize = 64 * 1024;
+
+/// Addresses in one [`Reach`]: an answer of a name server has some, and a packet holds no more of them.
+pub const MAX_REACH_ADDRESSES: usize = 64;
+/// The longest time of one [`Reach`]: beyond every sign-in.
+pub const MAX_REACH_SECONDS: u32 = 6 * 60 * 60;
+/// Addresses that one machine reaches at a time. A page with all that it loads has some hundred.
+pub const MAX_REACHED: usize = 1024;
 
 /// Makes, watches and destroys machines.
 #[async_trait]
@@ -51,9 +58,44 @@ pub trait Driver: Send + Sync {
     /// be read until the machine is destroyed.
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError>;
 
+    /// Lets the machine reach these addresses for so long from now on, with those that it reaches already. On a driver that
+    /// does not restrict machines this changes nothing that they reach. What is walled off stays walled off. When the call
+    /// returns, the first packet passes.
+    ///
+    /// # Errors
+    /// The machine is not there, there are too many addresses, or of a kind that machines don't have.
+    async fn reach(&self, id: &MachineId, reach: &Reach) -> Result<(), OperationError>;
+
     /// What the machine uses; `None` where nobody can say, and for a machine that is not there.
     async fn usage(&self, _id: &MachineId) -> Result<Option<Usage>, OperationError> {
         Ok(None)
+    }
+}
+
+/// Addresses that a restricted machine may reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reach {
+    /// At most [`MAX_REACH_ADDRESSES`].
+    pub addresses: Vec<IpAddr>,
+    /// For how long, at most [`MAX_REACH_SECONDS`].
+    pub seconds: u32,
+}
+
+impl Reach {
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// Says which does not hold.
+    pub fn check(&self) -> Result<(), String> {
+        let count = self.addresses.len();
+        if !(1..=MAX_REACH_ADDRESSES).contains(&count) {
+            return Err(format!("takes 1 to {MAX_REACH_ADDRESSES} addresses at once, and got {count}"));
+        }
+        if !(1..=MAX_REACH_SECONDS).contains(&self.seconds) {
+            return Err(format!("takes 1 to {MAX_REACH_SECONDS} seconds, and got {}", self.seconds));
+        }
+        Ok(())
     }
 }
 
@@ -94,6 +136,8 @@ pub struct Capabilities {
     pub disk: Limit,
     /// Whether the machine's egress is filtered (invariant walled).
     pub walled: Limit,
+    /// Whether machines reach only what [`Driver::reach`] has named, and the exceptions.
+    pub restricted: bool,
 }
 
 /// Whether a limit is held.

@@ -2,7 +2,8 @@
 //! half ones stay until they are destroyed, and calls fail when a test says so. Not for production: nothing runs.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,7 +12,10 @@ use anteroom_protocol::MachineId;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use crate::{Capabilities, CreateError, Driver, Limit, MAX_LOG_BYTES, MachineSpec, Observed, OperationError, Usage};
+use crate::{
+    Capabilities, CreateError, Driver, Limit, MAX_LOG_BYTES, MAX_REACHED, MachineSpec, Observed, OperationError, Reach,
+    Usage,
+};
 
 /// Faults waiting to happen; a test that plans more has a loop that does not end.
 const MAX_FAULTS: usize = 1024;
@@ -34,6 +38,8 @@ pub enum Call {
     List,
     /// [`Driver::logs`].
     Logs,
+    /// [`Driver::reach`].
+    Reach,
 }
 
 /// How a call fails.
@@ -65,6 +71,7 @@ struct Shared {
 struct State {
     machines: BTreeMap<MachineId, Machine>,
     faults: VecDeque<(Call, Fault)>,
+    restricts: bool,
     creations: u32,
     destructions: u32,
 }
@@ -74,11 +81,18 @@ struct Machine {
     phase: Phase,
     log: String,
     cpu: Duration,
+    reached: BTreeSet<IpAddr>,
 }
 
 impl Machine {
     fn new(spec: &MachineSpec, phase: Phase) -> Self {
-        Self { spec: spec.clone(), phase, log: "agent started\n".to_owned(), cpu: Duration::ZERO }
+        Self {
+            spec: spec.clone(),
+            phase,
+            log: "agent started\n".to_owned(),
+            cpu: Duration::ZERO,
+            reached: BTreeSet::new(),
+        }
     }
 }
 
@@ -94,6 +108,11 @@ impl World {
     #[must_use]
     pub fn driver(&self) -> FakeDriver {
         FakeDriver { world: self.clone() }
+    }
+
+    /// From now on its drivers say that they restrict machines.
+    pub fn restrict(&self) {
+        self.change(|state| state.restricts = true);
     }
 
     /// Plans a fault for the next call of that kind that no earlier fault takes.
@@ -140,6 +159,12 @@ impl World {
     #[must_use]
     pub fn everything(&self) -> Vec<MachineSpec> {
         self.state().machines.values().map(|machine| machine.spec.clone()).collect()
+    }
+
+    /// What a machine was let reach, in order. Time does not go on here.
+    #[must_use]
+    pub fn reached(&self, id: &MachineId) -> Vec<IpAddr> {
+        self.state().machines.get(id).map(|machine| machine.reached.iter().copied().collect()).unwrap_or_default()
     }
 
     /// How often a machine was created and destroyed, in this order.
@@ -233,7 +258,8 @@ impl Driver for FakeDriver {
 
     fn capabilities(&self) -> Capabilities {
         let none = || Limit::Unavailable("nothing runs in the fake".to_owned());
-        Capabilities { memory: none(), pids: none(), cpu: none(), disk: none(), walled: none() }
+        let restricted = self.world.state().restricts;
+        Capabilities { memory: none(), pids: none(), cpu: none(), disk: none(), walled: none(), restricted }
     }
 
     async fn create(&self, spec: &MachineSpec) -> Result<(), CreateError> {
@@ -289,6 +315,25 @@ impl Driver for FakeDriver {
             Some(Machine { phase: Phase::Half, .. }) | None => String::new(),
         };
         self.call(Call::Logs, Some(id), |_| (), write).await
+    }
+
+    async fn reach(&self, id: &MachineId, reach: &Reach) -> Result<(), OperationError> {
+        let refused = |detail: String| OperationError {
+            step: "let the machine reach addresses".to_owned(),
+            machine: Some(id.clone()),
+            detail,
+        };
+        reach.check().map_err(refused)?;
+        let whole = |state: &mut State| {
+            let machine = state.machines.get_mut(id).ok_or("there is no such machine")?;
+            let more: BTreeSet<_> = machine.reached.iter().chain(&reach.addresses).copied().collect();
+            if more.len() > MAX_REACHED {
+                return Err("it reaches too many addresses");
+            }
+            machine.reached = more;
+            Ok(())
+        };
+        self.call(Call::Reach, Some(id), |_| (), whole).await?.map_err(|detail: &str| refused(detail.to_owned()))
     }
 
     async fn usage(&self, id: &MachineId) -> Result<Option<Usage>, OperationError> {

@@ -10,8 +10,12 @@ mod memory;
 mod spec;
 #[cfg(feature = "suite")]
 pub mod suite;
+pub mod walled;
 
-pub use driver::{Capabilities, CreateError, Driver, Limit, MAX_LOG_BYTES, Observed, OperationError, Usage};
+pub use driver::{
+    Capabilities, CreateError, Driver, Limit, MAX_LOG_BYTES, MAX_REACH_ADDRESSES, MAX_REACH_SECONDS, MAX_REACHED,
+    Observed, OperationError, Reach, Usage,
+};
 pub use memory::free_memory;
 pub use spec::{
     AGENT_PATH, Additions, CA_BUNDLE_PATH, EXTRA_CA_PATH, GUEST_UID, HOME, HostEntry, InvalidSpec, Limits,

@@ -3,12 +3,15 @@
 //!
 //! The checks know nothing of how a machine is made; what only one adapter can do is tested there.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, net::Ipv4Addr, pin::Pin, time::Duration};
 
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
 
-use crate::{Capabilities, CreateError, Driver, Limit, MAX_LOG_BYTES, MachineSpec, Observed};
+use crate::{
+    Capabilities, CreateError, Driver, Limit, MAX_LOG_BYTES, MAX_REACH_ADDRESSES, MAX_REACHED, MachineSpec, Observed,
+    Reach,
+};
 
 /// How long anything in a check may take. A sandbox needs 0.1 s, a virtual machine some seconds; the rest is for busy
 /// hosts.
@@ -55,6 +58,8 @@ macro_rules! conformance {
             two_machines_are_apart
             logs_hold_what_the_agent_wrote
             usage_is_told_of_a_machine_that_runs_and_of_no_other
+            what_a_machine_may_reach_goes_with_it
+            too_much_to_reach_is_refused
             a_wrong_specification_makes_nothing
             limits_are_enforced_or_said_to_be_none);
     };
@@ -244,6 +249,40 @@ pub async fn usage_is_told_of_a_machine_that_runs_and_of_no_other(host: &dyn Hos
     assert_eq!(in_time("usage", driver.usage(&spec.id)).await, Ok(None));
 }
 
+/// Public addresses, each once.
+fn reach(range: std::ops::Range<usize>) -> Reach {
+    let address = |number| Ipv4Addr::from(u32::from(Ipv4Addr::new(93, 0, 0, 0)) + u32::try_from(number).unwrap_or(0));
+    Reach { addresses: range.map(|number| address(number).into()).collect(), seconds: 60 }
+}
+
+/// Its address may be the next machine's.
+pub async fn what_a_machine_may_reach_goes_with_it(host: &dyn Host) {
+    let (driver, spec) = (host.driver(), host.spec());
+    assert!(in_time("reach", driver.reach(&spec.id, &reach(0..2))).await.is_err(), "of a machine that is not there");
+    assert_eq!(host.remains(&spec.id), Vec::<String>::new());
+    create(&*driver, &spec).await;
+    in_time("reach", driver.reach(&spec.id, &reach(0..2))).await.expect("reach succeeds");
+    in_time("reach", host.driver().reach(&spec.id, &reach(1..3))).await.expect("another driver goes on");
+    destroy(host, &*driver, &spec.id).await;
+    assert!(in_time("reach", driver.reach(&spec.id, &reach(0..1))).await.is_err(), "of a machine that is gone");
+    assert_eq!(host.remains(&spec.id), Vec::<String>::new());
+}
+
+/// A name server of somebody else's must not fill the host's memory.
+pub async fn too_much_to_reach_is_refused(host: &dyn Host) {
+    let (driver, spec) = (host.driver(), host.spec());
+    create(&*driver, &spec).await;
+    for wrong in [reach(0..0), reach(0..MAX_REACH_ADDRESSES + 1), Reach { seconds: 0, ..reach(0..1) }] {
+        assert!(driver.reach(&spec.id, &wrong).await.is_err(), "{wrong:?}");
+    }
+    for at in (0..MAX_REACHED).step_by(MAX_REACH_ADDRESSES) {
+        in_time("reach", driver.reach(&spec.id, &reach(at..at + MAX_REACH_ADDRESSES))).await.expect("there is room");
+    }
+    assert!(driver.reach(&spec.id, &reach(MAX_REACHED..MAX_REACHED + 1)).await.is_err(), "one too many");
+    in_time("reach", driver.reach(&spec.id, &reach(0..1))).await.expect("one that is reached already");
+    destroy(host, &*driver, &spec.id).await;
+}
+
 /// Everything is checked before anything is made.
 pub async fn a_wrong_specification_makes_nothing(host: &dyn Host) {
     let (driver, mut spec) = (host.driver(), host.spec());
@@ -255,7 +294,7 @@ pub async fn a_wrong_specification_makes_nothing(host: &dyn Host) {
 
 /// A limit that is not held says so (failures.md 47: limits that stand in the configuration and nowhere else).
 pub async fn limits_are_enforced_or_said_to_be_none(host: &dyn Host) {
-    let Capabilities { memory, pids, cpu, disk, walled } = host.driver().capabilities();
+    let Capabilities { memory, pids, cpu, disk, walled, restricted: _ } = host.driver().capabilities();
     for limit in [memory, pids, cpu, disk, walled] {
         match limit {
             Limit::Enforced(by) => assert!(!by.is_empty()),

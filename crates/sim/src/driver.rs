@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anteroom_machines::{
-    Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Usage,
+    Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Reach, Usage,
     fake::{Call, FakeDriver, Fault},
 };
 use anteroom_protocol::MachineId;
@@ -100,6 +100,12 @@ impl Driver for Hands {
         self.before(Call::Logs, 20).await;
         let log = self.inner.logs(id).await;
         self.after(log).await
+    }
+
+    async fn reach(&self, id: &MachineId, reach: &Reach) -> Result<(), OperationError> {
+        self.before(Call::Reach, 20).await;
+        let reached = self.inner.reach(id, reach).await;
+        self.after(reached).await
     }
 
     async fn usage(&self, id: &MachineId) -> Result<Option<Usage>, OperationError> {

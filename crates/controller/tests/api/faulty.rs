@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Usage};
+use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Reach, Usage};
 use anteroom_protocol::{
     CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
     session::{Reason, SessionEvent},
@@ -163,6 +163,10 @@ impl<D: Driver> Driver for FaultyDriver<D> {
 
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
         self.fuse.around(self.inner.logs(id)).await
+    }
+
+    async fn reach(&self, id: &MachineId, reach: &Reach) -> Result<(), OperationError> {
+        self.fuse.around(self.inner.reach(id, reach)).await
     }
 
     async fn usage(&self, id: &MachineId) -> Result<Option<Usage>, OperationError> {

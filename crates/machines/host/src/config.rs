@@ -47,7 +47,11 @@ pub struct NetworkPolicy {
     pub pool6: Option<Pool6>,
     /// The TCP port of the controller endpoint for guests, on the gateway's address.
     pub guest_port: u16,
-    /// Name servers: the only ones that machines reach. None means that names resolve by the hosts file alone, or at
+    /// Whether machines reach only what [`Driver::reach`](anteroom_machines::Driver::reach) has named, and the exceptions.
+    /// Their name server is the gateway's address then, whoever serves there.
+    #[serde(default)]
+    pub restrict: bool,
+    /// Name servers: the only ones that machines reach, if they are not restricted. None means that names resolve by the hosts file alone, or at
     /// the upstream proxy.
     #[serde(default)]
     pub resolvers: Vec<IpAddr>,
@@ -253,6 +257,7 @@ pub(crate) fn example() -> HostConfig {
             gateway: Ipv4Addr::new(10, 87, 0, 1),
             pool6: Some("fd87:1f3a:52c0::/64".parse().unwrap()),
             guest_port: 4001,
+            restrict: false,
             resolvers: vec!["9.9.9.9".parse().unwrap(), "2620:fe::9".parse().unwrap()],
             walled: vec!["193.99.144.0/24".parse().unwrap(), "2a02:7:7::/48".parse().unwrap()],
             allow: ["192.168.3.4", "fd50::4"]

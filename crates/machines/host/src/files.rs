@@ -97,8 +97,10 @@ fn hosts(spec: &MachineSpec, hostname: &str) -> String {
 }
 
 fn resolvers(config: &HostConfig) -> String {
+    let network = &config.network;
+    let servers = if network.restrict { std::slice::from_ref(&network.gateway) } else { &network.resolvers };
     let mut text = String::new();
-    for address in config.network.resolvers.iter().take(MAX_RESOLVERS) {
+    for address in servers.iter().take(MAX_RESOLVERS) {
         let _ = writeln!(text, "nameserver {address}");
     }
     if text.is_empty() { "# No resolver is configured: network.resolvers\n".to_owned() } else { text }

@@ -15,6 +15,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use anteroom_machines::{MAX_REACHED, walled::WALLED};
+
 use crate::{
     config::{HostConfig, Transport},
     range::{Range, outermost},
@@ -25,26 +27,6 @@ const CONNECTIONS_PER_SECOND: u32 = 200;
 const CONNECTIONS_BURST: u32 = 400;
 /// Machines whose rate is remembered at once: a whole pool.
 const MAX_RATES: u32 = 65_536;
-
-/// What is no public address (IANA's special-purpose registry), in the order of the numbers. The last reaches to
-/// 255.255.255.255.
-const WALLED: [(Ipv4Addr, u8); 15] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
-    (Ipv4Addr::new(10, 0, 0, 0), 8),
-    (Ipv4Addr::new(100, 64, 0, 0), 10),
-    (Ipv4Addr::new(127, 0, 0, 0), 8),
-    (Ipv4Addr::new(169, 254, 0, 0), 16),
-    (Ipv4Addr::new(172, 16, 0, 0), 12),
-    (Ipv4Addr::new(192, 0, 0, 0), 24),
-    (Ipv4Addr::new(192, 0, 2, 0), 24),
-    (Ipv4Addr::new(192, 88, 99, 0), 24),
-    (Ipv4Addr::new(192, 168, 0, 0), 16),
-    (Ipv4Addr::new(198, 18, 0, 0), 15),
-    (Ipv4Addr::new(198, 51, 100, 0), 24),
-    (Ipv4Addr::new(203, 0, 113, 0), 24),
-    (Ipv4Addr::new(224, 0, 0, 0), 4),
-    (Ipv4Addr::new(240, 0, 0, 0), 4),
-];
 
 /// What may be public in IPv6: the one range of which IANA gives out addresses, and IPv4 behind a NAT64 (RFC 6052). All
 /// else is local, embeds an IPv4 address, or has no use yet.
@@ -58,11 +40,24 @@ const WALLED6: [(Ipv6Addr, u8); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// The whole table, in place of whatever has its name, with the machines that run now and the networks to which the host
-/// is connected.
-pub(crate) fn table(config: &HostConfig, machines: &[(String, Ipv4Addr)], connected: &[Range]) -> String {
+/// Of all machines together. Each may reach [`MAX_REACHED`].
+const MAX_REACHED_IN_ALL: usize = 256 * MAX_REACHED;
+
+/// What one machine reaches, by its link, and for how many seconds more.
+pub(crate) type ReachedElement = (String, Ipv4Addr, u32);
+
+/// The whole table, in place of whatever has its name, with the machines that run now, what each reaches, and the networks
+/// to which the host is connected.
+pub(crate) fn table(
+    config: &HostConfig,
+    machines: &[(String, Ipv4Addr)],
+    reached: &[ReachedElement],
+    connected: &[Range],
+) -> String {
     let table = &config.instance;
+    let reached: Vec<String> = reached.iter().map(|(link, to, left)| timed(link, *to, *left)).collect();
     let policy = &config.network;
+    let (restrict, names) = restrictions(config);
     let devices = format!("\"{}*\"", config.device_prefix);
     let machines4: Vec<String> = machines.iter().map(|(link, address)| element(link, *address)).collect();
     let machines6: Vec<String> =
@@ -83,6 +78,11 @@ table inet {table} {{
     set allowed6 {{
         type ipv6_addr . inet_proto . inet_service
 {allowed6}    }}
+    set reached {{
+        type ifname . ipv4_addr
+        size {MAX_REACHED_IN_ALL}
+        flags timeout
+{reached}    }}
     set walled {{
         type ipv4_addr
         flags interval
@@ -115,9 +115,15 @@ table inet {table} {{
         iifname . ip6 saddr @machines6 return
         drop
     }}
+    chain unnamed {{
+        ip daddr . meta l4proto . th dport @allowed return
+        ip6 daddr . meta l4proto . th dport @allowed6 return
+        iifname . ip daddr @reached return
+        reject with icmpx type admin-prohibited
+    }}
     chain from_machine {{
         jump spoofed
-        ct state established,related accept
+{restrict}        ct state established,related accept
         ct state invalid drop
         oifname {devices} drop
         update @rates {{ iifname limit rate over {CONNECTIONS_PER_SECOND}/second burst {CONNECTIONS_BURST} packets }} drop
@@ -139,7 +145,7 @@ table inet {table} {{
         ct state established,related accept
         ct state invalid drop
         ip daddr {gateway} tcp dport {port} accept
-        ip daddr . meta l4proto . th dport @allowed accept
+{names}        ip daddr . meta l4proto . th dport @allowed accept
         ip6 daddr . meta l4proto . th dport @allowed6 accept
         drop
     }}
@@ -156,11 +162,44 @@ table inet {table} {{
         walled = elements(&walled(config)),
         walled6 = elements(&walled6(config)),
         connected = elements(connected),
+        reached = elements(&reached),
         gateway = policy.gateway,
         port = policy.guest_port,
         pool = policy.pool,
         outwards6 = outwards6(config, &devices),
     )
+}
+
+/// The rules that only a policy of restriction has: what machines may not reach is told before anything else is looked at,
+/// also on connections that they had before; and they may ask for names.
+fn restrictions(config: &HostConfig) -> (&'static str, String) {
+    if !config.network.restrict {
+        return ("", String::new());
+    }
+    let gateway = config.network.gateway;
+    ("        jump unnamed\n", format!("        ip daddr {gateway} meta l4proto {{ tcp, udp }} th dport 53 accept\n"))
+}
+
+/// Lets a machine reach addresses for so long from now on, also when it did before: an element's time is set when it is
+/// added, and the whole script is one transaction.
+pub(crate) fn reach(config: &HostConfig, link: &str, addresses: &[Ipv4Addr], seconds: u32) -> String {
+    let all: Vec<_> = addresses.iter().map(|to| timed(link, *to, seconds)).collect();
+    let add = format!("add element inet {} reached {{ {} }}\n", config.instance, all.join(", "));
+    forget(config, link, addresses) + &add
+}
+
+/// Takes back what a machine reached, also what it does not reach any more.
+pub(crate) fn forget(config: &HostConfig, link: &str, addresses: &[Ipv4Addr]) -> String {
+    if addresses.is_empty() {
+        return String::new();
+    }
+    let all = addresses.iter().map(|to| element(link, *to)).collect::<Vec<_>>().join(", ");
+    let table = &config.instance;
+    format!("add element inet {table} reached {{ {all} }}\ndelete element inet {table} reached {{ {all} }}\n")
+}
+
+fn timed(link: &str, to: Ipv4Addr, seconds: u32) -> String {
+    format!("{} timeout {seconds}s", element(link, to))
 }
 
 /// Lets a machine's device carry packets with its addresses. The networks to which the host is connected may have changed
@@ -211,8 +250,10 @@ fn list(elements: &[impl Display]) -> String {
 /// The exceptions and the name servers of one family, each once: a double element is an error to nft.
 fn allowed(config: &HostConfig, family: fn(&IpAddr) -> bool) -> Vec<String> {
     let mut all: Vec<(IpAddr, Transport, u16)> = Vec::new();
-    let exceptions = config.network.allow.iter().map(|e| (e.address, e.protocol, e.port));
-    let resolvers = config.network.resolvers.iter().flat_map(|r| [(*r, Transport::Udp, 53), (*r, Transport::Tcp, 53)]);
+    let network = &config.network;
+    let exceptions = network.allow.iter().map(|e| (e.address, e.protocol, e.port));
+    let resolvers = if network.restrict { &[][..] } else { &network.resolvers };
+    let resolvers = resolvers.iter().flat_map(|r| [(*r, Transport::Udp, 53), (*r, Transport::Tcp, 53)]);
     for entry in exceptions.chain(resolvers).filter(|(address, ..)| family(address)) {
         if !all.contains(&entry) {
             all.push(entry);
@@ -282,12 +323,12 @@ mod tests {
     #[test]
     fn the_table_is_as_reviewed() {
         let connected = ["2a00:1:2:3::/64".parse().unwrap()];
-        insta::assert_snapshot!(table(&example(), &[("arabc".to_owned(), ADDRESS)], &connected));
+        insta::assert_snapshot!(table(&example(), &[("arabc".to_owned(), ADDRESS)], &[], &connected));
     }
 
     #[test]
     fn without_a_pool_of_ipv6_the_table_lets_none_of_it_through() {
-        let text = table(&without_ipv6(), &[("arabc".to_owned(), ADDRESS)], &[]);
+        let text = table(&without_ipv6(), &[("arabc".to_owned(), ADDRESS)], &[], &[]);
         let machines6 = "    set machines6 {\n        type ifname . ipv6_addr\n    }\n";
         assert!(text.contains(machines6) && text.matches("masquerade").count() == 1, "{text}");
         assert_eq!(admit(&without_ipv6(), "arabc", ADDRESS, &[]).lines().count(), 1);
@@ -298,7 +339,7 @@ mod tests {
         let mut config = example();
         config.network.allow.clear();
         config.network.resolvers.clear();
-        let text = table(&config, &[], &[]) + &admit(&config, "arabc", ADDRESS, &[]);
+        let text = table(&config, &[], &[], &[]) + &admit(&config, "arabc", ADDRESS, &[]);
         assert!(!text.contains("{  }") && !text.contains("{ }"), "{text}");
     }
 
@@ -306,7 +347,7 @@ mod tests {
     fn a_service_that_is_allowed_twice_stands_once() {
         let mut config = example();
         config.network.allow.push(config.network.allow[0]);
-        assert_eq!(table(&config, &[], &[]).matches("192.168.3.4").count(), 1);
+        assert_eq!(table(&config, &[], &[], &[]).matches("192.168.3.4").count(), 1);
     }
 
     #[test]
@@ -328,6 +369,27 @@ mod tests {
              flush set inet anteroom connected6\n\
              add element inet anteroom connected6 { 2a00:1:2:3::/64, 2a00:5::/64 }\n"
         );
+    }
+
+    #[test]
+    fn the_table_that_restricts_is_as_reviewed() {
+        let mut config = example();
+        config.network.restrict = true;
+        let machines = [("arabc".to_owned(), Ipv4Addr::new(10, 87, 0, 2))];
+        let reached = [("arabc".to_owned(), Ipv4Addr::new(93, 184, 216, 34), 3600)];
+        insta::assert_snapshot!(table(&config, &machines, &reached, &[]));
+    }
+
+    #[test]
+    fn reaching_again_begins_anew_and_nothing_is_said_of_nothing() {
+        let text = reach(&example(), "arabc", &[Ipv4Addr::new(9, 0, 0, 1), Ipv4Addr::new(9, 0, 0, 2)], 60);
+        assert_eq!(
+            text,
+            "add element inet anteroom reached { \"arabc\" . 9.0.0.1, \"arabc\" . 9.0.0.2 }\n\
+             delete element inet anteroom reached { \"arabc\" . 9.0.0.1, \"arabc\" . 9.0.0.2 }\n\
+             add element inet anteroom reached { \"arabc\" . 9.0.0.1 timeout 60s, \"arabc\" . 9.0.0.2 timeout 60s }\n"
+        );
+        assert_eq!(forget(&example(), "arabc", &[]), "");
     }
 
     #[test]

@@ -102,6 +102,7 @@ pub fn host(run_dir: &Path) -> HostConfig {
             gateway: Ipv4Addr::new(10, 99, 0, 1),
             pool6: Some("fd99::/64".parse().unwrap()),
             guest_port: 4001,
+            restrict: false,
             resolvers: vec![],
             walled: vec![],
             allow: vec![],

@@ -18,6 +18,7 @@ mod machines;
 pub mod netlink;
 pub mod process;
 mod range;
+mod reach;
 pub mod wire;
 mod world;
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anteroom_machines::{
-    Capabilities, CreateError, Driver, InvalidSpec, Limit, Limits, MachineSpec, Observed, OperationError, Usage,
+    Capabilities, CreateError, Driver, InvalidSpec, Limit, Limits, MachineSpec, Observed, OperationError, Reach, Usage,
 };
 use anteroom_protocol::{MachineId, Secret};
 use async_trait::async_trait;
@@ -169,6 +169,7 @@ impl<K: Kind> Driver for Machines<K> {
             cpu: groups.capability(Controller::Cpu),
             disk: Limit::Unavailable("groups on the host count no written files".to_owned()),
             walled: Limit::Enforced(format!("nftables table inet {}", self.world.config.instance)),
+            restricted: self.world.config.network.restrict,
         })
     }
 
@@ -220,6 +221,11 @@ impl<K: Kind> Driver for Machines<K> {
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
         let asked = id.clone();
         self.look(move |world| world.log(&asked)).await
+    }
+
+    async fn reach(&self, id: &MachineId, reach: &Reach) -> Result<(), OperationError> {
+        let (asked, reach) = (id.clone(), reach.clone());
+        self.on(id, move |world| world.reach(&asked, &reach)).await
     }
 
     async fn usage(&self, id: &MachineId) -> Result<Option<Usage>, OperationError> {

@@ -21,6 +21,10 @@ pub const MAX_LAUNCH_BYTES: u64 = 6 * anteroom_machines::MAX_ADDED_BYTES as u64 
 
 /// In a machine's directory on the host: its address, for the firewall after a restart.
 pub const ADDRESS_FILE: &str = "address";
+/// What it reaches, for the firewall after a restart, if it is restricted.
+pub const REACHED_FILE: &str = "reached.json";
+/// Where the next version of that is written.
+pub const NEXT_REACHED_FILE: &str = "reached.json.next";
 /// Which processes it has ([`Processes`]).
 pub const PROCESSES_FILE: &str = "processes.json";
 /// There when the agent's program has run.

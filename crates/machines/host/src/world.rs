@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anteroom_machines::{MAX_LOG_BYTES, Observed, OperationError};
+use anteroom_machines::{MAX_LOG_BYTES, Observed, OperationError, Reach};
 use anteroom_protocol::MachineId;
 
 use crate::{
@@ -19,9 +19,10 @@ use crate::{
     netlink::Netlink,
     process::{self, Handle},
     range::{Range, outermost},
+    reach::{self, Reached},
     wire::{
-        ADDRESS_FILE, CONSOLE_FILE, ENDED_FILE, OLD_CONSOLE_FILE, PROCESSES_FILE, Processes, ROOT_DIRECTORY,
-        STARTED_FILE,
+        ADDRESS_FILE, CONSOLE_FILE, ENDED_FILE, NEXT_REACHED_FILE, OLD_CONSOLE_FILE, PROCESSES_FILE, Processes,
+        REACHED_FILE, ROOT_DIRECTORY, STARTED_FILE,
     },
 };
 
@@ -139,6 +140,39 @@ impl World {
         Ok(text.and_then(|text| text.trim().parse().ok()))
     }
 
+    /// Lets a machine reach more. It is written down first, so that whatever is in the firewall can be found.
+    pub(crate) fn reach(&self, id: &MachineId, reach: &Reach) -> Result<(), OperationError> {
+        let step = || "let the machine reach addresses".to_owned();
+        let refused = |detail: String| OperationError { step: step(), machine: Some(id.clone()), detail };
+        if self.address(id).during(step, Some(id))?.is_none() {
+            return Err(refused("there is no such machine".to_owned()));
+        }
+        let now = uptime().during(step, Some(id))?;
+        let reached = self.reached(id).during(step, Some(id))?.with(reach, now).map_err(refused)?;
+        self.remember(id, &reached).during(step, Some(id))?;
+        let addresses = reach::addresses(reach).map_err(refused)?;
+        match firewall::apply(&firewall::reach(&self.config, &self.config.link(id), &addresses, reach.seconds)) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, "the firewall table is not as it was made; it is built again");
+                self.build_wall(None)
+            }
+        }
+    }
+
+    fn reached(&self, id: &MachineId) -> io::Result<Reached> {
+        let text = read_text(&self.config.directory(id).join(REACHED_FILE))?;
+        text.map_or_else(|| Ok(Reached::default()), |text| Reached::read(&text))
+    }
+
+    /// In one step, so that no half file is ever read.
+    fn remember(&self, id: &MachineId, reached: &Reached) -> io::Result<()> {
+        let directory = self.config.directory(id);
+        let next = directory.join(NEXT_REACHED_FILE);
+        fs::write(&next, reached.write()?)?;
+        fs::rename(next, directory.join(REACHED_FILE))
+    }
+
     /// Removes everything of a machine, in an order in which what is left can still be found: the directory last.
     pub(crate) fn destroy(&self, id: &MachineId) -> Result<(), OperationError> {
         let deadline = Instant::now() + DESTROY_DEADLINE;
@@ -205,7 +239,7 @@ impl World {
     fn expel(&self, id: &MachineId, link: &str, was_there: bool) -> Result<(), OperationError> {
         let step = || "take the machine's address from the firewall".to_owned();
         match self.address(id).during(step, Some(id))? {
-            Some(address) => match firewall::apply(&firewall::expel(&self.config, link, address)) {
+            Some(address) => match self.take_out(id, link, address) {
                 Ok(()) => Ok(()),
                 Err(error) => {
                     tracing::warn!(%error, "the firewall table is not as it was made; it is built again");
@@ -217,13 +251,28 @@ impl World {
         }
     }
 
+    fn take_out(&self, id: &MachineId, link: &str, address: Ipv4Addr) -> io::Result<()> {
+        let reached: Vec<_> = self.reached(id)?.addresses().collect();
+        let (expel, forget) =
+            (firewall::expel(&self.config, link, address), firewall::forget(&self.config, link, &reached));
+        firewall::apply(&(expel + &forget))
+    }
+
     /// The whole table, with the machines that are there, but not the one that is being destroyed.
     pub(crate) fn build_wall(&self, without: Option<&MachineId>) -> Result<(), OperationError> {
         let step = || "set up the firewall; nftables must be installed".to_owned();
         let machines = self.addresses().during(step, None)?;
-        let inside = machines.iter().filter(|(id, _)| Some(id) != without);
-        let links: Vec<_> = inside.map(|(id, address)| (self.config.link(id), *address)).collect();
-        firewall::apply(&firewall::table(&self.config, &links, &self.connected_networks()?)).during(step, None)
+        let now = uptime().during(step, None)?;
+        let (mut links, mut reached) = (Vec::new(), Vec::new());
+        for (id, address) in machines.iter().filter(|(id, _)| Some(id) != without) {
+            let link = self.config.link(id);
+            // What can't be read is not reached: the next answer of a name server brings it again.
+            let of_this = self.reached(id).unwrap_or_default();
+            reached.extend(of_this.left(now).map(|(to, left)| (link.clone(), to, left)));
+            links.push((link, *address));
+        }
+        let table = firewall::table(&self.config, &links, &reached, &self.connected_networks()?);
+        firewall::apply(&table).during(step, None)
     }
 
     /// Networks of public IPv6 addresses in which this host is: a company's own hosts have such. Machines that have no
@@ -245,6 +294,13 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Whole seconds since the host has booted: no change of its clock changes them.
+fn uptime() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/uptime")?;
+    let seconds = text.split('.').next().and_then(|seconds| seconds.parse().ok());
+    seconds.ok_or_else(|| io::Error::other("can't read /proc/uptime"))
 }
 
 fn wait(handle: &Handle, deadline: Instant) -> io::Result<()> {

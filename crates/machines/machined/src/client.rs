@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Usage, free_memory};
+use anteroom_machines::{
+    Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Reach, Usage, free_memory,
+};
 use anteroom_protocol::MachineId;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -130,6 +132,10 @@ impl Driver for Machined {
 
     async fn logs(&self, id: &MachineId) -> Result<String, OperationError> {
         self.ask::<Result<_, _>>(Request::Logs(id.clone()), Some(id)).await?
+    }
+
+    async fn reach(&self, id: &MachineId, reach: &Reach) -> Result<(), OperationError> {
+        self.ask::<Result<_, _>>(Request::Reach(id.clone(), reach.clone()), Some(id)).await?
     }
 
     async fn usage(&self, id: &MachineId) -> Result<Option<Usage>, OperationError> {

@@ -115,6 +115,7 @@ impl Server {
             Request::Exited(id) => done(self.driver.exited(&id).await),
             Request::Logs(id) => done(self.driver.logs(&id).await),
             Request::Usage(id) => done(self.driver.usage(&id).await),
+            Request::Reach(id, reach) => done(self.driver.reach(&id, &reach).await),
         }
     }
 

@@ -5,14 +5,14 @@
 
 use std::io;
 
-use anteroom_machines::{Capabilities, MAX_ADDED_BYTES, MachineSpec};
+use anteroom_machines::{Capabilities, MAX_ADDED_BYTES, MachineSpec, Reach};
 use anteroom_protocol::MachineId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use zeroize::Zeroizing;
 
 /// Both sides are one program; this changes when old and new ones can't talk.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// A specification has the operator's files in it; escaped JSON is at most six times as long.
 pub(crate) const MAX_REQUEST_BYTES: u32 = 6 * MAX_ADDED_BYTES as u32 + 1024 * 1024;
 /// A list of all machines of the largest pool of addresses, and the escaped end of a console, are shorter.
@@ -41,6 +41,8 @@ pub enum Request {
     Logs(MachineId),
     /// `Driver::usage`.
     Usage(MachineId),
+    /// `Driver::reach`.
+    Reach(MachineId, Reach),
 }
 
 /// What the helper says. What is done gives what the driver's call gives, errors too.

@@ -62,7 +62,7 @@ fn greeted_as(user: u32, socket: &std::path::Path) -> String {
     let user = rustix::thread::Uid::from_raw(user);
     rustix::thread::set_thread_res_uid(user, user, user).expect("root becomes anybody");
     let mut stream = std::os::unix::net::UnixStream::connect(socket).expect("the directory is open");
-    let _ = stream.write_all(&framed(r#"{"hello":{"version":1}}"#));
+    let _ = stream.write_all(&framed(r#"{"hello":{"version":2}}"#));
     let mut length = [0; 4];
     stream.read_exact(&mut length).expect("the helper answers");
     let mut answer = vec![0; u32::from_le_bytes(length) as usize];

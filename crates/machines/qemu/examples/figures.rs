@@ -57,6 +57,7 @@ fn config(image: &Path, kernel: &Path, agent: &Path, cache: &Path) -> Result<Con
                 gateway: Ipv4Addr::new(10, 88, 0, 1),
                 pool6: None,
                 guest_port: 4001,
+                restrict: false,
                 resolvers: vec![],
                 walled: vec![],
                 allow: vec![],

@@ -41,6 +41,7 @@ fn config(image: &Path, agent: &Path) -> Result<Config, Box<dyn std::error::Erro
             gateway: Ipv4Addr::new(10, 88, 0, 1),
             pool6: None,
             guest_port: 4001,
+            restrict: false,
             resolvers: vec![],
             walled: vec![],
             allow: vec![],

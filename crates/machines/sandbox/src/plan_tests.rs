@@ -41,6 +41,7 @@ fn the_token_is_in_the_boot_document_and_nowhere_else() {
             gateway: Ipv4Addr::new(10, 87, 0, 1),
             pool6: None,
             guest_port: 4001,
+            restrict: false,
             resolvers: vec![],
             walled: vec![],
             allow: vec![],
