@@ -7,6 +7,7 @@ pub mod machine_log;
 pub mod machined;
 pub mod messages;
 pub mod relay;
+pub mod resolver;
 mod terminal;
 
 /// As the agent has it; its `offer.rs` looks for it here.

@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("anteroom-machines-qemu", &["anteroom-protocol", "anteroom-machines", "anteroom-machines-host"]),
     ("anteroom-machined", &["anteroom-protocol", "anteroom-machines"]),
     ("anteroom-relay", &["anteroom-protocol"]),
+    ("anteroom-resolver", &["anteroom-protocol", "anteroom-machines"]),
     (
         "anteroom-controller",
         &["anteroom-protocol", "anteroom-session", "anteroom-vault", "anteroom-store", "anteroom-machines"],
@@ -43,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "anteroom-machines-sandbox",
             "anteroom-machined",
             "anteroom-relay",
+            "anteroom-resolver",
             "anteroom-controller",
         ],
     ),
@@ -97,6 +99,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     // It runs as root and parses nothing of a network's.
     ("anteroom-machined", &["sqlx", "axum", "reqwest", "hyper", "openssl"]),
     ("anteroom-relay", &["sqlx", "axum", "reqwest", "figment", "clap"]),
+    ("anteroom-resolver", &["sqlx", "axum", "reqwest", "rustix", "figment", "clap"]),
     ("anteroom-controller", &["sqlx", "reqwest", "rustix", "figment", "clap"]),
     ("anteroom-guest", &["sqlx", "chacha20poly1305", "oauth2", "openidconnect"]),
     ("anteroom", &["sqlx"]),

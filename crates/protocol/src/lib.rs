@@ -5,6 +5,7 @@
 //! again. This crate does no I/O, reads no clock and makes no randomness.
 
 pub mod guest;
+pub mod host;
 pub mod ice;
 pub mod ids;
 pub mod input;
@@ -18,6 +19,7 @@ pub mod signaling;
 pub mod time;
 pub mod view;
 
+pub use host::{HostName, HostPattern, InvalidHost};
 pub use ids::{CredentialId, Epoch, MachineId, ProviderId, SessionId, TicketId, UserId, ViewId};
 pub use secret::Secret;
 pub use time::UnixMillis;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ProviderId;
+use crate::{HostName, HostPattern, InvalidHost, ProviderId};
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub struct Provider {
     pub vendor: String,
     /// One sentence for the card.
     pub description: String,
+    /// What its sign-in reaches beside `login.url_hosts`, where machines are restricted: the provider's own hosts, and those
+    /// that its pages load from. `*.example.com` is all below a name.
+    #[serde(default)]
+    pub hosts: Vec<HostPattern>,
     /// How it gets into the image.
     pub install: Install,
     /// How it signs in.
@@ -150,6 +154,14 @@ pub enum InvalidProvider {
         /// Which.
         field: String,
     },
+    /// A host's name is none.
+    #[error("{field}: {problem}")]
+    Host {
+        /// Which.
+        field: String,
+        /// What is wrong.
+        problem: InvalidHost,
+    },
     /// A value source names a file that is none of the credential's.
     #[error("{field}: names a file that is not in credential.files")]
     UnknownFile {
@@ -159,6 +171,12 @@ pub enum InvalidProvider {
 }
 
 impl Provider {
+    /// All hosts that its sign-in reaches.
+    pub fn all_hosts(&self) -> impl Iterator<Item = HostPattern> {
+        let of_urls = self.login.url_hosts.iter().filter_map(|host| url_host(host).ok()).flatten();
+        self.hosts.iter().cloned().chain(of_urls)
+    }
+
     /// Checks what the shapes alone can't say.
     ///
     /// # Errors
@@ -170,6 +188,10 @@ impl Provider {
         not_empty("login.command", self.login.command.is_empty())?;
         not_empty("login.url_hosts", self.login.url_hosts.is_empty())?;
         not_empty("credential.files", self.credential.files.is_empty())?;
+        for (index, host) in self.login.url_hosts.iter().enumerate() {
+            url_host(host)
+                .map_err(|problem| InvalidProvider::Host { field: format!("login.url_hosts[{index}]"), problem })?;
+        }
         for (index, file) in self.login.files.iter().enumerate() {
             check_path(&file.path, || format!("login.files[{index}].path"))?;
         }
@@ -186,6 +208,17 @@ impl Provider {
             }
         }
         Ok(())
+    }
+}
+
+/// `.example.com` is a name and all below it.
+fn url_host(text: &str) -> Result<Vec<HostPattern>, InvalidHost> {
+    match text.strip_prefix('.') {
+        Some(rest) => {
+            let name: HostName = rest.parse()?;
+            Ok(vec![HostPattern::Exactly(name.clone()), HostPattern::Below(name)])
+        }
+        None => Ok(vec![HostPattern::Exactly(text.parse()?)]),
     }
 }
 

@@ -1,0 +1,4 @@
+//! Questions of restricted machines.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| anteroom_fuzz::resolver::question(data));
