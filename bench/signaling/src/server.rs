@@ -112,6 +112,7 @@ fn settings(guest: SocketAddr) -> Settings {
     };
     let ms = Some(DEADLINE_MS);
     Settings {
+        restriction: None,
         owner_name: "Owner".to_owned(),
         placement: Placement { driver: "fake".to_owned(), pool, made_from: String::new() },
         guest_url: format!("http://{guest}"),

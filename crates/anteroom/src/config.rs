@@ -13,7 +13,10 @@ use std::{
 use anteroom_machines::{HostEntry, Limits};
 use anteroom_machines_host::{Exception, Pool, Pool6, Range};
 use anteroom_machines_qemu::Accelerate;
-use anteroom_protocol::guest::{DesktopSize, MediaEngine};
+use anteroom_protocol::{
+    HostPattern,
+    guest::{DesktopSize, MediaEngine},
+};
 use figment::{
     Figment,
     providers::{Env, Format as _, Serialized, Toml},
@@ -170,7 +173,11 @@ pub(crate) struct Network {
     pub(crate) pool6: Option<Pool6>,
     /// The port on the gateway's address where guests reach the controller.
     pub(crate) guest_port: u16,
-    /// Name servers that machines ask; by default the host's own.
+    /// Whether machines reach only the hosts of their provider, those of `hosts`, and those that the person allows.
+    pub(crate) restrict: bool,
+    /// Hosts that all restricted machines reach: `["sso.example.com", "*.example.com"]`.
+    pub(crate) hosts: Vec<HostPattern>,
+    /// Name servers that machines ask, or that are asked for them; by default the host's own.
     pub(crate) resolvers: Option<Vec<IpAddr>>,
     /// Networks with public addresses that are not the internet to machines: a company's own, as in
     /// `["198.51.100.0/24", "2001:db8:7::/48"]`. Those of IPv6 to which this host is connected are found.
@@ -307,6 +314,8 @@ impl Default for Network {
             gateway: Ipv4Addr::new(10, 87, 0, 1),
             pool6: None,
             guest_port: 4001,
+            restrict: false,
+            hosts: Vec::new(),
             resolvers: None,
             walled: Vec::new(),
             allow: Vec::new(),

@@ -11,6 +11,7 @@ mod key_file;
 mod logs;
 mod machined;
 mod machines;
+mod names;
 mod process;
 mod providers;
 mod relay;

@@ -13,6 +13,7 @@ use anteroom_controller::{
 };
 use anteroom_machines::Driver;
 use anteroom_protocol::Secret;
+use anteroom_resolver::{ResolveError, Resolver};
 use anteroom_store_sqlite::SqliteStore;
 use axum::Router;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -21,7 +22,7 @@ use crate::{
     config::Config,
     driver::{self, DriverError, Opened},
     edge::{SystemClock, SystemEntropy},
-    embedded,
+    embedded, names,
     process::{Signals, allow_open_files},
     relay,
     wiring::{self, WiringError},
@@ -58,6 +59,18 @@ pub(crate) enum ServeError {
     /// The relay does not start.
     #[error("the relay: {0}")]
     Relay(#[from] anteroom_relay::RelayError),
+    /// Names can't be answered for machines.
+    #[error(transparent)]
+    Names(#[from] ResolveError),
+    /// Who makes machines is configured otherwise.
+    #[error(
+        "network.restrict is {wanted} here, and otherwise where machines are made: restart `anteroom machined` and this with one \
+         configuration"
+    )]
+    RestrictedOtherwise {
+        /// Whether it is wanted here.
+        wanted: bool,
+    },
     /// Signals can't be waited for.
     #[error("waiting for signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -90,9 +103,10 @@ pub(crate) async fn run(config: Config, key: Option<Secret<String>>) -> Result<(
     let relay = relay::Running::start(config.relay.clone(), people.1, reach.clone()).await?;
     let controller = Controller::with_relays(ports.clone(), catalogue, ring, settings, relay.relays(), reach);
     controller.resume().await?;
+    let resolver = names::resolver(&config, &controller, &driver).await?;
     // The only place that prints a token, but for the commands that are asked for one.
     println!("Anteroom is at {}", link(people.1, &ports.new_link().await?));
-    let ended = serve(&config, &controller, driver.clone(), people, guests).await;
+    let ended = serve(&config, &controller, driver.clone(), (people, guests), resolver).await;
     drop(relay);
     // Machines of sessions go on; those that wait for one would wait for nobody.
     if tokio::time::timeout(STOP_TIMEOUT, empty_pool(&controller, &*driver)).await.is_err() {
@@ -124,13 +138,13 @@ async fn listen(address: SocketAddr, who: &'static str) -> Result<(TcpListener, 
     Ok((listener, bound))
 }
 
-/// Reconciler, timer and both listeners. The first that ends ends all.
+/// Reconciler, timer, the resolver if there is one, and both listeners. The first that ends ends all.
 async fn serve(
     config: &Config,
     controller: &Arc<Controller>,
     driver: Arc<dyn Driver>,
-    people: (TcpListener, SocketAddr),
-    guests: (TcpListener, SocketAddr),
+    (people, guests): ((TcpListener, SocketAddr), (TcpListener, SocketAddr)),
+    resolver: Option<Resolver>,
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let edge = |hosts| Edge {
@@ -145,6 +159,9 @@ async fn serve(
     let mut parts = JoinSet::new();
     parts.spawn(named("the reconciler", Reconciler::new(controller.clone(), driver.clone()).run()));
     parts.spawn(named("the timer", timer::run(controller.clone())));
+    if let Some(resolver) = resolver {
+        parts.spawn(named("the resolver", resolver.run()));
+    }
     let mut listeners = JoinSet::new();
     listeners.spawn(listener(people.0, PERSON_BOUNDS, person, stopping.subscribe()));
     listeners.spawn(listener(guests.0, GUEST_BOUNDS, guest, stopping.subscribe()));

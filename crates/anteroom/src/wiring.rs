@@ -10,7 +10,7 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, CatalogueError, DeadlineOverrides, KeepSettings, PoolSettings, Settings, ports::random,
+    Catalogue, CatalogueError, DeadlineOverrides, KeepSettings, PoolSettings, Restriction, Settings, ports::random,
 };
 use anteroom_machines::{Additions, MachineFile};
 use anteroom_machines_host::{HostConfig, NetworkPolicy};
@@ -229,12 +229,14 @@ pub(crate) fn settings(
     made_from: &str,
     guest_url: String,
 ) -> Result<Settings, WiringError> {
-    let additions = additions(&config.machines.additions)?;
+    let mut additions = additions(&config.machines.additions)?;
+    let restriction = restriction(config, &mut additions);
     let made_from = made_from_all(config, &additions, made_from);
     Ok(Settings {
         owner_name: config.owner_name.clone(),
         placement: Placement { driver: driver.to_owned(), pool: address_pool(config)?, made_from },
         guest_url,
+        restriction,
         desktop: config.desktop,
         limits: config.machines.limits,
         additions,
@@ -250,6 +252,24 @@ pub(crate) fn settings(
             keep_free: u64::from(config.machines.pool_keep_free_mb) << 20,
         },
     })
+}
+
+/// What restricted machines reach. Names that the operator sets are told by the resolver then, and stand in no machine: one
+/// that a machine knows by itself would be on nobody's list.
+fn restriction(config: &Config, additions: &mut Additions) -> Option<Restriction> {
+    config
+        .network
+        .restrict
+        .then(|| Restriction { hosts: config.network.hosts.clone(), addresses: std::mem::take(&mut additions.hosts) })
+}
+
+/// The name servers that are asked for restricted machines, which may be on this host's loopback.
+pub(crate) fn name_servers(config: &Config) -> Result<Vec<SocketAddr>, WiringError> {
+    let servers = match &config.network.resolvers {
+        Some(servers) => servers.clone(),
+        None => resolv_conf()?.map_or_else(Vec::new, |text| servers_in(&text).collect()),
+    };
+    Ok(servers.into_iter().map(|server| SocketAddr::from((server, 53))).collect())
 }
 
 /// A fingerprint of what a driver makes a machine from: images, agent and network.
@@ -406,7 +426,7 @@ fn host(config: &Config) -> Result<HostConfig, WiringError> {
             gateway: config.network.gateway,
             pool6: config.network.pool6,
             guest_port: config.network.guest_port,
-            restrict: false,
+            restrict: config.network.restrict,
             resolvers: config.network.resolvers.clone().map_or_else(|| host_resolvers(with_ipv6), Ok)?,
             walled: config.network.walled.clone(),
             allow: config.network.allow.clone(),
@@ -446,23 +466,30 @@ fn this_program() -> Result<PathBuf, WiringError> {
 
 /// The host's name servers that a machine can reach too; one on the host's own loopback or cable is not.
 fn host_resolvers(with_ipv6: bool) -> Result<Vec<IpAddr>, WiringError> {
+    Ok(resolv_conf()?.map_or_else(Vec::new, |text| resolvers_in(&text, with_ipv6)))
+}
+
+fn resolv_conf() -> Result<Option<String>, WiringError> {
     let path = Path::new(RESOLV_CONF);
     match fs::read_to_string(path) {
-        Ok(text) => Ok(resolvers_in(&text, with_ipv6)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("reading", path)(error)),
     }
 }
 
 fn resolvers_in(text: &str, with_ipv6: bool) -> Vec<IpAddr> {
-    let named = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
-    let addresses = named.filter_map(|rest| rest.trim().parse().ok());
-    addresses
-        .filter(|address: &IpAddr| match address {
+    servers_in(text)
+        .filter(|address| match address {
             IpAddr::V4(address) => !address.is_loopback(),
             IpAddr::V6(address) => with_ipv6 && !address.is_loopback() && !address.is_unicast_link_local(),
         })
         .collect()
+}
+
+fn servers_in(text: &str) -> impl Iterator<Item = IpAddr> {
+    let named = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+    named.filter_map(|rest| rest.trim().parse().ok())
 }
 
 #[cfg(test)]

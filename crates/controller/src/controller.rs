@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::{
     Catalogue, Error, Settings,
     error::Noun,
+    hosts::RefusedHosts,
     pieces::LiveSessions,
     pool::Pool,
     ports::{Clock, Entropy},
@@ -69,6 +70,7 @@ pub struct Controller {
     pub(crate) relays: Arc<dyn Relays>,
     pub(crate) reach: Reach,
     pub(crate) pool: Pool,
+    pub(crate) refused: RefusedHosts,
     wakers: Wakers,
     /// What commits want of machines.
     pub(crate) machines_wanted: Wanted,
@@ -112,6 +114,7 @@ impl Controller {
             relays,
             reach,
             pool: Pool::default(),
+            refused: RefusedHosts::default(),
             wakers: Wakers::default(),
             machines_wanted: Wanted::default(),
             queue_moved: Signal::default(),
@@ -204,6 +207,7 @@ impl Controller {
         self.wakers.wake(&session.id);
         if session.end().is_some() {
             self.reach.close(&session.id);
+            self.refused.forget_all(&session.id);
         }
         for write in writes {
             match write {
@@ -221,6 +225,11 @@ impl Controller {
 
     /// After a commit to the session's views, which leaves the session itself as it is.
     pub(crate) fn views_committed(&self, id: &SessionId) {
+        self.wakers.wake(id);
+    }
+
+    /// What whoever follows the session sees has changed beside the session itself.
+    pub(crate) fn wake(&self, id: &SessionId) {
         self.wakers.wake(id);
     }
 

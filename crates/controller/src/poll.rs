@@ -10,7 +10,7 @@ use anteroom_protocol::{
 };
 use anteroom_session::{EpochState, Refusal, Session};
 
-use crate::{Caller, Controller, Error, error::Noun, signal::Listener, wake::Waiter};
+use crate::{Caller, Controller, Error, HostsView, error::Noun, signal::Listener, wake::Waiter};
 
 /// Events read from the store at once. A sign-in has about thirty.
 const EVENTS_PER_READ: u32 = 256;
@@ -138,7 +138,7 @@ impl Controller {
     ) -> Result<Follower, Error> {
         let (waiter, queue) = (self.waiter(id), self.queue_moved.listener());
         self.load(&Caller::Person(user.clone()), id).await?;
-        Ok(Follower { controller: self, waiter, queue, session: id.clone(), after, told: None })
+        Ok(Follower { controller: self, waiter, queue, session: id.clone(), after, told: None, told_hosts: None })
     }
 }
 
@@ -162,6 +162,8 @@ pub(crate) struct Follower {
     after: u32,
     /// The place in the queue that was told last.
     told: Option<u32>,
+    /// What was told last of the hosts that its machine reaches.
+    told_hosts: Option<HostsView>,
 }
 
 /// What a follower hears.
@@ -171,6 +173,8 @@ pub(crate) enum News {
     Events(Vec<SessionEvent>),
     /// How many are before the session, which waits for a place.
     Place(QueuePlace),
+    /// What the session's machine reaches, where machines are restricted.
+    Hosts(HostsView),
 }
 
 impl Follower {
@@ -193,6 +197,11 @@ impl Follower {
             }
             if is_over(&session) || self.waiter.is_closing() {
                 return Ok(None);
+            }
+            let hosts = self.controller.hosts_of(&session).await?;
+            if let Some(hosts) = hosts.filter(|hosts| self.told_hosts.as_ref() != Some(hosts)) {
+                self.told_hosts = Some(hosts.clone());
+                return Ok(Some(News::Hosts(hosts)));
             }
             let ahead = self.controller.ahead(&session).await?;
             if let Some(ahead) = ahead.filter(|ahead| self.told != Some(*ahead)) {

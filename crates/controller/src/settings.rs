@@ -1,7 +1,8 @@
 //! What the operator decides, as the use cases need it. Where it comes from is the program's business.
 
-use anteroom_machines::{Additions, Limits};
+use anteroom_machines::{Additions, HostEntry, Limits};
 use anteroom_protocol::{
+    HostPattern,
     guest::{DesktopSize, MediaEngine},
     provider::Provider,
 };
@@ -27,12 +28,23 @@ pub struct Settings {
     pub engine: MediaEngine,
     /// Deadlines other than the defaults.
     pub deadlines: DeadlineOverrides,
+    /// What restricted machines reach; none where machines reach the whole public internet.
+    pub restriction: Option<Restriction>,
     /// Failed machines that stay for a look.
     pub keep: KeepSettings,
     /// Machines that wait for sessions.
     pub pool: PoolSettings,
     /// Sessions that may wait for a place, when all are taken.
     pub max_queued: u32,
+}
+
+/// What all restricted machines reach, beside the hosts of their providers and those that people allow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restriction {
+    /// Hosts.
+    pub hosts: Vec<HostPattern>,
+    /// Addresses of hosts that no name server is asked for. They are on no list by that.
+    pub addresses: Vec<HostEntry>,
 }
 
 /// How many machines are made before anybody asks for one.

@@ -232,6 +232,7 @@ fn settings(scene: &Scene, deadlines: DeadlineOverrides) -> Settings {
         max_machines_per_owner: places,
     };
     Settings {
+        restriction: None,
         owner_name: "Owner".to_owned(),
         placement: Placement { driver: "fake".to_owned(), pool, made_from: "image 1".to_owned() },
         guest_url: format!("http://{GUEST_HOST}"),

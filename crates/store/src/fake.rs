@@ -1,10 +1,13 @@
 //! The store in memory, for the tests of whoever uses the port. It behaves: it passes the same suite as the adapters,
 //! and a random test holds SQLite to the same answers. What is in it ends with it.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    net::Ipv4Addr,
+    sync::{Mutex, PoisonError},
+};
 
 use anteroom_protocol::{
-    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
@@ -197,6 +200,34 @@ impl Store for FakeStore {
 
     async fn machine_by_token(&self, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError> {
         Ok(self.read(|tables| tables.machine_by_token(token).cloned()))
+    }
+
+    async fn machine_by_address(&self, address: Ipv4Addr) -> Result<Option<MachineRow>, StoreError> {
+        Ok(self.read(|tables| tables.machine_by_address(address).cloned()))
+    }
+
+    async fn allowed_hosts(&self, owner: &UserId, provider: &ProviderId) -> Result<Vec<HostPattern>, StoreError> {
+        Ok(self.read(|tables| tables.allowed_hosts(owner, provider)))
+    }
+
+    async fn allow_host(
+        &self,
+        owner: &UserId,
+        provider: &ProviderId,
+        host: &HostPattern,
+        _now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        self.write(|tables| Ok(tables.allow_host(owner, provider, host)))
+    }
+
+    async fn disallow_host(
+        &self,
+        owner: &UserId,
+        provider: &ProviderId,
+        host: &HostPattern,
+    ) -> Result<bool, StoreError> {
+        let allowed = (owner.clone(), provider.clone(), host.to_string());
+        self.write(|tables| Ok(tables.allowed.remove(&allowed)))
     }
 
     async fn credentials_of(&self, owner: &UserId) -> Result<Vec<CredentialRow>, StoreError> {

@@ -5,8 +5,10 @@
 //! the newer state. The store never decides: it keeps what `session` decided, and it owns the pool of addresses,
 //! because two controllers must not hand one address out twice.
 
+use std::net::Ipv4Addr;
+
 use anteroom_protocol::{
-    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
@@ -34,6 +36,9 @@ pub const KEPT_CREDENTIAL_VERSIONS: u32 = 2;
 pub const KEPT_LOGS: u32 = 50;
 /// The most that is kept of one machine's log: what a driver gives. All of them together stay below four megabytes.
 pub const KEPT_LOG_BYTES: usize = 64 * 1024;
+
+/// Hosts that one person may allow for one provider: a person adds them one by one.
+pub const MAX_ALLOWED_HOSTS: u32 = 64;
 
 /// More machines than wait or are made at once anywhere.
 pub const MAX_STOCK: u32 = 256;
@@ -304,6 +309,29 @@ pub trait Store: Send + Sync + 'static {
     async fn forget_log(&self, id: &MachineId) -> Result<bool, StoreError>;
     /// The machine with this token, unless it is wanted gone or gone. One that is kept serves nobody, and may ask so.
     async fn machine_by_token(&self, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;
+
+    /// The machine that has this address now; none when none has.
+    async fn machine_by_address(&self, address: Ipv4Addr) -> Result<Option<MachineRow>, StoreError>;
+
+    // --- hosts ---
+
+    /// What the owner allows the provider's machines to reach, in the order of the names.
+    async fn allowed_hosts(&self, owner: &UserId, provider: &ProviderId) -> Result<Vec<HostPattern>, StoreError>;
+    /// Allows one more; false when it would be more than [`MAX_ALLOWED_HOSTS`]. One that is allowed already stays so.
+    async fn allow_host(
+        &self,
+        owner: &UserId,
+        provider: &ProviderId,
+        host: &HostPattern,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError>;
+    /// Takes one back; false when it was not allowed.
+    async fn disallow_host(
+        &self,
+        owner: &UserId,
+        provider: &ProviderId,
+        host: &HostPattern,
+    ) -> Result<bool, StoreError>;
 
     // --- credentials ---
 

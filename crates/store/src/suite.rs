@@ -9,6 +9,7 @@ pub mod access;
 pub mod credentials;
 pub mod failed;
 pub mod fixtures;
+pub mod hosts;
 pub mod machines;
 pub mod queue;
 pub mod sessions;
@@ -90,6 +91,11 @@ macro_rules! conformance {
                 a_log_is_kept_once_and_within_its_bound,
                 the_oldest_logs_are_forgotten_beyond_their_number,
                 a_log_that_is_forgotten_is_gone,
+            }
+            hosts {
+                a_machine_is_found_by_its_address_until_it_is_gone,
+                a_host_is_allowed_for_one_person_and_provider_until_it_is_taken_back,
+                allowed_hosts_are_bounded,
             }
             credentials {
                 a_credential_is_stored_with_the_end_of_its_session,

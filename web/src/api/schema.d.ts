@@ -292,13 +292,34 @@ export interface paths {
         };
         /**
          * The session's events from the first, or from the one after Last-Event-ID. While the session waits for a place, events
-         *     named `place` without an id say how many are before it (`{"ahead": 2}`), whenever that changes. The stream ends when the session has
+         *     named `place` without an id say how many are before it (`{"ahead": 2}`), whenever that changes. Where machines are
+         *     restricted, events named `hosts` without an id say what was refused and what the person allows, whenever that
+         *     changes. The stream ends when the session has
          *     ended and its machine is gone; 204 says that there will be no more, so that a reader does not come again.
          */
         get: operations["follow"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/{id}/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was refused to the session's machine lately, and what the person allows. */
+        get: operations["hosts"];
+        put?: never;
+        /** Allows a host for the session's machine, and for all later ones of this person and provider. The same again is fine. */
+        post: operations["allow"];
+        /** Takes an allowed host back, for later questions of all machines of this person and provider. */
+        delete: operations["disallow"];
         options?: never;
         head?: never;
         patch?: never;
@@ -490,6 +511,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A host that the person allows. */
+        AllowHost: {
+            /** @description Its name, or `*.example.com` for all below a name. */
+            host: string;
+        };
         /** @description A session description that the guest made. */
         Answer: {
             /** @description SDP (RFC 8866), at most [`limits::MAX_SDP_BYTES`]. */
@@ -688,6 +714,15 @@ export interface components {
             remedy: string;
             /** @description What was looked at and what was seen. */
             what: string;
+        };
+        /** @description What a session's machine reaches, as far as the person decides on it. */
+        HostsView: {
+            /** @description What the person allows for the provider, beside the provider's own hosts. */
+            allowed: string[];
+            /** @description What was refused, the newest last. */
+            refused: components["schemas"]["RefusedHost"][];
+            /** @description Whether machines are restricted here. If not, the rest is empty. */
+            restricted: boolean;
         };
         /** @description `RTCIceServer` (W3C WebRTC, section 4.2.4). */
         IceServer: {
@@ -893,6 +928,13 @@ export interface components {
          * @enum {string}
          */
         ReasonCode: "saved" | "cancelled-by-person" | "stopped-by-administrator" | "offer-timeout" | "machine-timeout" | "machine-failed" | "machine-lost" | "agent-timeout" | "desktop-failed" | "answer-timeout" | "cli-not-started" | "cli-failed" | "credential-missing" | "credential-invalid" | "sign-in-timeout" | "no-capacity";
+        /** @description A host that a machine asked for and that is not on its list. */
+        RefusedHost: {
+            /** @description When it was asked for first. */
+            at: components["schemas"]["UnixMillis"];
+            /** @description Its name. */
+            host: string;
+        };
         /**
          * @description Which relay there is.
          * @enum {string}
@@ -1730,6 +1772,106 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hosts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is known. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostsView"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    allow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AllowHost"];
+            };
+        };
+        responses: {
+            /** @description It is allowed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostsView"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disallow: {
+        parameters: {
+            query: {
+                /** @description As it was allowed. */
+                host: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is not allowed any more. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostsView"];
+                };
             };
             /** @description A problem document (RFC 9457). */
             default: {

@@ -22,7 +22,7 @@ use super::{
     problems::Answer,
 };
 use crate::{
-    Controller,
+    Controller, HostsView,
     poll::{Follower, News},
 };
 
@@ -44,7 +44,9 @@ pub(crate) struct AfterEvent {
 }
 
 /// The session's events from the first, or from the one after Last-Event-ID. While the session waits for a place, events
-/// named `place` without an id say how many are before it (`{"ahead": 2}`), whenever that changes. The stream ends when the session has
+/// named `place` without an id say how many are before it (`{"ahead": 2}`), whenever that changes. Where machines are
+/// restricted, events named `hosts` without an id say what was refused and what the person allows, whenever that
+/// changes. The stream ends when the session has
 /// ended and its machine is gone; 204 says that there will be no more, so that a reader does not come again.
 #[utoipa::path(
     get, path = "/api/session/{id}/events", tag = "person",
@@ -100,6 +102,7 @@ fn events(follower: Follower) -> impl Stream<Item = Result<Event, axum::Error>> 
         stream::iter(match news {
             News::Events(events) => events.iter().map(encoded).collect::<Vec<_>>(),
             News::Place(place) => vec![placed(place)],
+            News::Hosts(hosts) => vec![reached(&hosts)],
         })
     })
 }
@@ -107,6 +110,11 @@ fn events(follower: Follower) -> impl Stream<Item = Result<Event, axum::Error>> 
 /// Without an id: it belongs to no log, and a reader goes on after the event before it.
 fn placed(place: QueuePlace) -> Result<Event, axum::Error> {
     Event::default().event("place").json_data(place)
+}
+
+/// Without an id, for the same reason.
+fn reached(hosts: &HostsView) -> Result<Event, axum::Error> {
+    Event::default().event("hosts").json_data(hosts)
 }
 
 fn encoded(event: &SessionEvent) -> Result<Event, axum::Error> {

@@ -10,6 +10,7 @@ mod gate;
 mod guest;
 mod headers;
 mod health;
+mod hosts;
 mod listener;
 mod log;
 mod machines;
@@ -114,6 +115,7 @@ fn person_calls() -> OpenApiRouter<Edge> {
         .routes(routes!(person::start))
         .routes(routes!(person::session, person::cancel))
         .routes(routes!(events::follow))
+        .routes(routes!(hosts::hosts, hosts::allow, hosts::disallow))
         .routes(routes!(person::ice_servers))
         .routes(routes!(person::connection_facts))
         .routes(routes!(events::probe))

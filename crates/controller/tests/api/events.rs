@@ -21,6 +21,7 @@ pub(crate) struct Stream {
     /// What was read while the other kind was waited for.
     events: VecDeque<Value>,
     places: VecDeque<u64>,
+    hosts: VecDeque<Value>,
 }
 
 impl Stream {
@@ -37,6 +38,7 @@ impl Stream {
             text: String::new(),
             events: VecDeque::new(),
             places: VecDeque::new(),
+            hosts: VecDeque::new(),
         }
     }
 
@@ -52,12 +54,23 @@ impl Stream {
         self.places.pop_front().expect("a place is told before the stream's end")
     }
 
+    /// The next word on what the machine reaches.
+    pub(crate) async fn hosts(&mut self) -> Value {
+        while self.hosts.is_empty() && self.read().await {}
+        self.hosts.pop_front().expect("it is told before the stream's end")
+    }
+
     /// Reads a piece; false at the stream's end.
     async fn read(&mut self) -> bool {
         let chunk = tokio::time::timeout(DEADLINE, self.body.next()).await.expect("the stream goes on");
         let Some(chunk) = chunk else { return false };
         self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
         while let Some((block, rest)) = self.text.split_once("\n\n") {
+            if let Some(data) = block.strip_prefix("event: hosts\ndata: ") {
+                self.hosts.push_back(serde_json::from_str(data).unwrap());
+                self.text = rest.to_owned();
+                continue;
+            }
             match placed(block) {
                 Some(place) => self.places.push_back(place),
                 None => self.events.extend(parsed(block)),

@@ -1,14 +1,17 @@
 //! A store and a driver that stop at a chosen call, as if the controller were killed there: before the call has done
 //! anything, or after it has done everything but nobody learned of it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Reach, Usage};
 use anteroom_protocol::{
-    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
@@ -114,6 +117,10 @@ store_through_the_fuse! {
     fn kept_log(id: &MachineId) -> Result<Option<(FailedMachine, String)>, StoreError>;
     fn forget_log(id: &MachineId) -> Result<bool, StoreError>;
     fn machine_by_token(token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;
+    fn machine_by_address(address: Ipv4Addr) -> Result<Option<MachineRow>, StoreError>;
+    fn allowed_hosts(owner: &UserId, provider: &ProviderId) -> Result<Vec<HostPattern>, StoreError>;
+    fn allow_host(owner: &UserId, provider: &ProviderId, host: &HostPattern, now: UnixMillis) -> Result<bool, StoreError>;
+    fn disallow_host(owner: &UserId, provider: &ProviderId, host: &HostPattern) -> Result<bool, StoreError>;
     fn credentials_of(owner: &UserId) -> Result<Vec<CredentialRow>, StoreError>;
     fn credential_for(owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError>;
     fn all_credentials() -> Result<Vec<CredentialRow>, StoreError>;

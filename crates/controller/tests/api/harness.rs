@@ -9,8 +9,8 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, KeepSettings, NoRelays, PoolSettings, Ports, Reach, Relays, Settings,
-    Token,
+    Catalogue, Controller, DeadlineOverrides, KeepSettings, NoRelays, PoolSettings, Ports, Reach, Relays, Restriction,
+    Settings, Token,
     http::{Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
@@ -54,6 +54,7 @@ pub(crate) struct Lab {
     pub(crate) made_from: String,
     pub(crate) deadlines: DeadlineOverrides,
     pub(crate) relays: Arc<dyn Relays>,
+    pub(crate) restriction: Option<Restriction>,
 }
 
 /// Tokio's clock, counted from a day.
@@ -156,6 +157,7 @@ impl Lab {
             made_from: "image 1".to_owned(),
             deadlines: DeadlineOverrides::default(),
             relays: Arc::new(NoRelays),
+            restriction: None,
         }
     }
 
@@ -193,6 +195,7 @@ impl Lab {
             max_machines_per_owner: self.per_owner.unwrap_or(self.max_machines),
         };
         Settings {
+            restriction: self.restriction.clone(),
             owner_name: "Owner".to_owned(),
             placement: Placement { driver: "fake".to_owned(), pool, made_from: self.made_from.clone() },
             guest_url: format!("http://{GUEST_HOST}"),

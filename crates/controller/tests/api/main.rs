@@ -10,6 +10,7 @@ mod ends;
 mod events;
 mod faulty;
 mod harness;
+mod hosts;
 mod kept;
 mod machines;
 mod negotiation;

@@ -82,7 +82,7 @@ fn run(test: impl AsyncFnOnce(&Lab, &Scene) + Send) {
     let restricted = |host: &mut anteroom_machines_host::HostConfig| {
         host.network.restrict = true;
         host.network.resolvers = vec![UNNAMED];
-        host.network.allow = vec![Exception { address: LAN, protocol: Transport::Tcp, port: 3128 }];
+        host.network.allow = vec![Exception { address: LAN.into(), protocol: Transport::Tcp, port: 3128 }];
     };
     run_lab_with(STAYING_AGENT, restricted, async |lab| {
         let scene = scene(lab).await;

@@ -8,10 +8,10 @@
 //!
 //! Never here: a decision, a clock, a log line.
 
-use std::path::Path;
+use std::{net::Ipv4Addr, path::Path};
 
 use anteroom_protocol::{
-    CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
@@ -32,6 +32,7 @@ mod access;
 mod credentials;
 mod database;
 mod failed;
+mod hosts;
 mod machines;
 mod sessions;
 mod signaling;
@@ -193,6 +194,33 @@ impl Store for SqliteStore {
 
     async fn machine_by_token(&self, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError> {
         machines::by_token(&self.database, token).await
+    }
+
+    async fn machine_by_address(&self, address: Ipv4Addr) -> Result<Option<MachineRow>, StoreError> {
+        machines::by_address(&self.database, address).await
+    }
+
+    async fn allowed_hosts(&self, owner: &UserId, provider: &ProviderId) -> Result<Vec<HostPattern>, StoreError> {
+        hosts::allowed(&self.database, owner, provider).await
+    }
+
+    async fn allow_host(
+        &self,
+        owner: &UserId,
+        provider: &ProviderId,
+        host: &HostPattern,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        hosts::allow(&self.database, owner, provider, host, now).await
+    }
+
+    async fn disallow_host(
+        &self,
+        owner: &UserId,
+        provider: &ProviderId,
+        host: &HostPattern,
+    ) -> Result<bool, StoreError> {
+        hosts::disallow(&self.database, owner, provider, host).await
     }
 
     async fn credentials_of(&self, owner: &UserId) -> Result<Vec<CredentialRow>, StoreError> {

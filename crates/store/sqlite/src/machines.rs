@@ -316,6 +316,16 @@ pub(crate) async fn not_gone(
     rows.into_iter().map(Columns::read).collect()
 }
 
+pub(crate) async fn by_address(database: &Database, address: Ipv4Addr) -> Result<Option<MachineRow>, StoreError> {
+    sqlx::query_as::<_, Columns>("SELECT * FROM machines WHERE address = ? AND seen <> 'gone'")
+        .bind(address.to_bits())
+        .fetch_optional(&mut *database.reader().await?)
+        .await
+        .during("find a machine by its address")?
+        .map(Columns::read)
+        .transpose()
+}
+
 pub(crate) async fn by_token(database: &Database, token: &TokenDigest) -> Result<Option<MachineRow>, StoreError> {
     sqlx::query_as::<_, Columns>(
         "SELECT * FROM machines WHERE token_digest = ? AND wanted <> 'gone' AND seen <> 'gone'",

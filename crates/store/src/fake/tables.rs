@@ -6,7 +6,7 @@ use std::{
 };
 
 use anteroom_protocol::{
-    Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
 };
@@ -18,7 +18,7 @@ use anteroom_session::{
 use super::views::ViewTables;
 use crate::{
     AccessRow, AddressPool, CommitError, CredentialRow, Extras, FailedMachine, Full, KEPT_CREDENTIAL_VERSIONS,
-    KEPT_LOG_BYTES, KEPT_LOGS, MAX_STOCK, Placement, StoreError, Stored, TokenDigest, decided_at,
+    KEPT_LOG_BYTES, KEPT_LOGS, MAX_ALLOWED_HOSTS, MAX_STOCK, Placement, StoreError, Stored, TokenDigest, decided_at,
 };
 
 /// Everything, in the order in which it came.
@@ -35,6 +35,8 @@ pub(super) struct Tables {
     /// With their logs.
     pub(super) failed: Vec<(FailedMachine, String)>,
     pub(super) credentials: Vec<CredentialRow>,
+    /// Hosts that a person allows for a provider, in their order.
+    pub(super) allowed: BTreeSet<(UserId, ProviderId, String)>,
     pub(super) owner: Option<UserId>,
     pub(super) access: HashMap<TokenDigest, AccessRow>,
     pub(super) views: ViewTables,
@@ -358,6 +360,22 @@ impl Tables {
             self.present(id)?.row.seen = seen;
         }
         Ok(())
+    }
+
+    pub(super) fn machine_by_address(&self, address: Ipv4Addr) -> Option<&MachineRow> {
+        let rows = self.machines.iter().map(|record| &record.row);
+        rows.into_iter().find(|row| row.address == address && row.seen != Seen::Gone)
+    }
+
+    pub(super) fn allowed_hosts(&self, owner: &UserId, provider: &ProviderId) -> Vec<HostPattern> {
+        let of = self.allowed.iter().filter(|(user, id, _)| user == owner && id == provider);
+        of.filter_map(|(_, _, host)| host.parse().ok()).collect()
+    }
+
+    pub(super) fn allow_host(&mut self, owner: &UserId, provider: &ProviderId, host: &HostPattern) -> bool {
+        let one = (owner.clone(), provider.clone(), host.to_string());
+        let is_room = self.allowed_hosts(owner, provider).len() < MAX_ALLOWED_HOSTS as usize;
+        self.allowed.contains(&one) || (is_room && self.allowed.insert(one))
     }
 
     pub(super) fn keep_log(
