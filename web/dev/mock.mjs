@@ -180,6 +180,8 @@ export class Mock {
     if (!session) throw new Refused(404, "not-found", "There is no such session.");
     if (noun === "webrtc/session") return signaling(session, rest, call);
     if (rest === "events") return stream(session, call);
+    if (rest === "hosts" && session.hosts)
+      return { body: session.allow(call.body?.host ?? call.query.get("host"), method === "POST") };
     if (rest?.startsWith("whep")) return whep(session, rest.split("/")[1], call);
     if (method === "DELETE") {
       session.state("cancelled", { code: "cancelled-by-person", detail: "The person cancelled." });
@@ -256,6 +258,7 @@ async function stream(session, { headers, response, signal }) {
   response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
   let last = Number(headers["last-event-id"] ?? 0);
   let told;
+  let toldHosts;
   while (!signal.aborted) {
     for (const event of session.events.slice(last))
       response.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
@@ -264,6 +267,9 @@ async function stream(session, { headers, response, signal }) {
     if (ahead !== told && ahead !== undefined)
       response.write(`event: place\ndata: ${JSON.stringify({ ahead })}\n\n`);
     told = ahead;
+    if (session.hosts !== toldHosts)
+      response.write(`event: hosts\ndata: ${JSON.stringify(session.hosts)}\n\n`);
+    toldHosts = session.hosts;
     await session.change(15_000, signal);
   }
 }

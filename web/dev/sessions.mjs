@@ -30,6 +30,8 @@ export class Session {
     this.viewLog = [];
     /** There is no place for its machine. */
     this.waits = false;
+    /** What its machine reaches, where machines are restricted. */
+    this.hosts = undefined;
     /** The machine asks for views: it has something to show. */
     this.shows = false;
     this.view = {
@@ -115,6 +117,23 @@ export class Session {
   trouble(trouble) {
     this.view = { ...this.view, trouble };
     this.#emit({ kind: "trouble", epoch: this.view.epoch, trouble });
+  }
+
+  /** The machine is restricted, and was refused these hosts. */
+  refuse(...hosts) {
+    const { refused, allowed } = this.hosts ?? { refused: [], allowed: [] };
+    const more = hosts.map((host) => ({ host, at: Date.now() }));
+    this.hosts = { restricted: true, refused: [...refused, ...more], allowed };
+    this.#wake();
+  }
+
+  /** The person allows a host, or takes it back. */
+  allow(host, isAllowed) {
+    const refused = this.hosts.refused.filter((known) => known.host !== host);
+    const allowed = this.hosts.allowed.filter((known) => known !== host);
+    this.hosts = { restricted: true, refused, allowed: isAllowed ? [...allowed, host] : allowed };
+    this.#wake();
+    return this.hosts;
   }
 
   /** An entry of the log of views. */

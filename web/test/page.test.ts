@@ -119,6 +119,21 @@ describe("a sign-in", () => {
     );
   });
 
+  it("shows the hosts that a restricted machine was refused, and allows them", async () => {
+    await connect(desk);
+    await live(desk.page);
+    expect(await desk.page.getByRole("button", { name: "Hosts" }).count()).toBe(0);
+    desk.mock.session.refuse("login.idp.test", "ads.test");
+    await desk.page.getByRole("button", { name: "Hosts" }).click();
+    await desk.page.getByRole("button", { name: "Allow login.idp.test" }).click();
+    await desk.page.locator('[data-allowed="login.idp.test"]').waitFor();
+    expect(desk.mock.session.hosts.allowed).toEqual(["login.idp.test"]);
+    expect(await desk.page.locator("[data-refused]").allTextContents()).toEqual(["ads.testAllow"]);
+    await desk.page.getByRole("button", { name: "Take login.idp.test back" }).click();
+    await desk.page.locator("[data-allowed]").waitFor({ state: "detached" });
+    expect(desk.mock.session.hosts.allowed).toEqual([]);
+  });
+
   it("has no layout that jumps: the stage keeps its place from the click to the picture", async () => {
     await desk.page.getByRole("button", { name: "Connect Codex" }).click();
     const before = await desk.page.locator(".stage").boundingBox();

@@ -28,7 +28,7 @@ export class Machined {
   async start() {
     let said = '';
     this.ended = undefined;
-    const env = { PATH: process.env.PATH, HOME: process.env.HOME, LANG: 'C.UTF-8' };
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME, LANG: 'C.UTF-8', ...this.settings };
     this.process = spawn(binary(), ['machined', '--for', USER, '--config', this.config], { stdio: ['ignore', 'pipe', 'pipe'], env });
     const hear = (text) => {
       said += text;
@@ -46,6 +46,13 @@ export class Machined {
       return said.includes('machined is at');
     }, this.#news, 'news');
     return this;
+  }
+
+  /** Starts it anew with other settings. */
+  async restart(settings = {}) {
+    await this.stop();
+    this.settings = settings;
+    await this.start();
   }
 
   #mayTakeMs() {

@@ -1,7 +1,7 @@
 // Providers that only the tests have: the product's own file for Codex with less time, and programs that fail as a CLI
 // may. Their credential is none that anybody could save.
 
-const rest = (id, name, command, seconds) => `
+const rest = (id, name, command, seconds, urlHosts = ['auth.openai.com', 'stage.anteroom.test']) => `
 id = "${id}"
 name = "${name}"
 vendor = "End-to-end tests"
@@ -14,7 +14,7 @@ commands = []
 
 [login]
 command = ${JSON.stringify(command)}
-url_hosts = ["auth.openai.com", "stage.anteroom.test"]
+url_hosts = ${JSON.stringify(urlHosts)}
 timeout_seconds = ${seconds}
 
 [login.environment]
@@ -35,6 +35,7 @@ not_blank = ["/tokens/refresh_token"]
 `;
 
 const STAGE = '/opt/stage/open';
+const NEEDS_STAGE = '/opt/stage/needs';
 
 /** From id to the file's text. */
 export const PROVIDERS = {
@@ -42,12 +43,28 @@ export const PROVIDERS = {
   absent: rest('absent', 'Absent', ['no-such-command'], 60),
   'empty-handed': rest('empty-handed', 'Empty-handed', ['true'], 60),
   click: rest('click', 'Click stage', [STAGE, 'click'], 3600),
+  'needs-stage': rest('needs-stage', 'Needs the stage', [NEEDS_STAGE], 600, ['auth.openai.com']),
   scroll: rest('scroll', 'Scroll stage', [STAGE, 'scroll'], 3600),
 };
 
-/** The program that opens a page of the stage as a CLI would open its sign-in page, and stays. */
+/** The program that opens a page of the stage as a CLI would open its sign-in page, and stays; and one that has no credential
+ * before it has reached a host that is on nobody's list. */
 export const FILES = [{
   path: STAGE,
   mode: 0o755,
   contents: '#!/bin/sh\nxdg-open "https://stage.anteroom.test/$1"\nexec sleep 3600\n',
+}, {
+  path: NEEDS_STAGE,
+  mode: 0o755,
+  contents: `#!/usr/bin/env node
+const { get } = require('node:https');
+const { writeFileSync } = require('node:fs');
+const again = () => setTimeout(ask, 500);
+const ask = () => get('https://stage.anteroom.test/click', ({ statusCode }) => {
+  if (statusCode !== 200) return again();
+  writeFileSync(process.env.HOME + '/.codex/auth.json', JSON.stringify({ tokens: { refresh_token: 'had-of-the-stage' } }));
+  process.exit(0);
+}).on('error', again);
+ask();
+`,
 }];

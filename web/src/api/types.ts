@@ -14,6 +14,7 @@ export type SessionEvent = Schemas["SessionEvent"];
 export type Reason = Schemas["Reason"];
 export type ReasonCode = Schemas["ReasonCode"];
 export type QueuePlace = Schemas["QueuePlace"];
+export type HostsView = Schemas["HostsView"];
 export type Step = Schemas["Step"];
 export type StepReached = Schemas["StepReached"];
 export type ConnectionState = Schemas["ConnectionState"];

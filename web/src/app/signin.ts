@@ -3,7 +3,7 @@
 //! no re-mount can touch a connection.
 
 import { api, CALL_MS, outcome, within } from "../api/client";
-import type { Problem, SessionView } from "../api/types";
+import type { HostsView, Problem, SessionView } from "../api/types";
 import { Feed } from "../session/feed";
 import { isEnded } from "../session/view";
 import { Viewer } from "../viewer/viewer";
@@ -23,6 +23,10 @@ export interface SignInSnapshot {
   readonly cancelling: boolean;
   /** The cancel could not be delivered. */
   readonly cancelFailed: string | undefined;
+  /** What the machine reaches, where machines are restricted. */
+  readonly hosts: HostsView | undefined;
+  /** A host could not be allowed or taken back. */
+  readonly hostsFailed: string | undefined;
 }
 
 export class SignIn {
@@ -45,6 +49,8 @@ export class SignIn {
       watcher: undefined,
       cancelling: false,
       cancelFailed: undefined,
+      hosts: undefined,
+      hostsFailed: undefined,
     });
     this.viewer = new Viewer({
       provider: provider ?? "",
@@ -106,6 +112,36 @@ export class SignIn {
     if (sessionId) await this.#deliverCancel(sessionId);
   }
 
+  /** Has the machine, and later ones of this provider, reach a host. */
+  async allow(host: string): Promise<void> {
+    const id = this.state.snapshot().sessionId ?? "";
+    await this.#changeHosts(
+      api.POST("/api/session/{id}/hosts", {
+        params: { path: { id } },
+        body: { host },
+        signal: within(CALL_MS),
+      }),
+    );
+  }
+
+  /** Takes an allowed host back. */
+  async disallow(host: string): Promise<void> {
+    const id = this.state.snapshot().sessionId ?? "";
+    await this.#changeHosts(
+      api.DELETE("/api/session/{id}/hosts", {
+        params: { path: { id }, query: { host } },
+        signal: within(CALL_MS),
+      }),
+    );
+  }
+
+  /** The stream tells the new list, too; whichever comes first. */
+  async #changeHosts(call: Parameters<typeof outcome<HostsView>>[0]): Promise<void> {
+    const got = await outcome<HostsView>(call);
+    if (got.kind === "ok") return this.#set({ hosts: got.value, hostsFailed: undefined });
+    this.#set({ hostsFailed: got.kind === "problem" ? got.problem.detail : "The server can't be reached." });
+  }
+
   /** This page has no more to do with it. The session itself goes on until it ends or is cancelled. */
   leave(): void {
     this.viewer.stop();
@@ -132,7 +168,7 @@ export class SignIn {
     const feed = new Feed(sessionId);
     this.#feed = feed;
     feed.subscribe(() => {
-      const { view, problem } = feed.snapshot();
+      const { view, problem, hosts } = feed.snapshot();
       if (view)
         this.viewer.sessionSays({
           epoch: view.epoch,
@@ -141,7 +177,12 @@ export class SignIn {
         });
       if (problem || (view && isEnded(view.state))) this.state.snapshot().watcher?.stop();
       if (problem) this.viewer.stop();
-      this.#set({ view, problem, provider: view?.provider ?? this.state.snapshot().provider });
+      this.#set({
+        view,
+        problem,
+        hosts: hosts ?? this.state.snapshot().hosts,
+        provider: view?.provider ?? this.state.snapshot().provider,
+      });
     });
     feed.start();
   }

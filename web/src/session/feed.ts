@@ -3,7 +3,7 @@
 //! machine, or with `stop`.
 
 import { api, CALL_MS, outcome, within } from "../api/client";
-import type { Problem, QueuePlace, SessionEvent, SessionView } from "../api/types";
+import type { HostsView, Problem, QueuePlace, SessionEvent, SessionView } from "../api/types";
 import { DOUBTS } from "../viewer/doubt";
 import { listenForDoubts } from "../viewer/network";
 import { apply, type Folded, fold, isEnded, isOver, placed } from "./view";
@@ -19,6 +19,8 @@ export interface FeedSnapshot {
   readonly view: SessionView | undefined;
   /** Why there is none: no such session, or not this person's. */
   readonly problem: Problem | undefined;
+  /** What its machine reaches, where machines are restricted. */
+  readonly hosts: HostsView | undefined;
 }
 
 export class Feed {
@@ -30,7 +32,8 @@ export class Feed {
   #fetching: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #aftermath: ReturnType<typeof setTimeout> | undefined;
-  #snapshot: FeedSnapshot = { view: undefined, problem: undefined };
+  #hosts: HostsView | undefined;
+  #snapshot: FeedSnapshot = { view: undefined, problem: undefined, hosts: undefined };
 
   constructor(id: string) {
     this.#id = id;
@@ -83,6 +86,7 @@ export class Feed {
     this.#source = new EventSource(`/api/session/${encodeURIComponent(this.#id)}/events`);
     this.#source.addEventListener("message", (message) => this.#hear(message));
     this.#source.addEventListener("place", (message) => this.#hearPlace(message));
+    this.#source.addEventListener("hosts", (message) => this.#hearHosts(message));
     this.#source.addEventListener("error", () => {
       if (this.#source?.readyState === EventSource.CLOSED) this.#again();
     });
@@ -96,6 +100,11 @@ export class Feed {
 
   #hearPlace({ data }: MessageEvent<string>): void {
     if (this.#folded) this.#fold(placed(this.#folded, (JSON.parse(data) as QueuePlace).ahead));
+  }
+
+  #hearHosts({ data }: MessageEvent<string>): void {
+    this.#hosts = JSON.parse(data) as HostsView;
+    if (this.#folded) this.#fold(this.#folded);
   }
 
   #again(): void {
@@ -112,8 +121,8 @@ export class Feed {
     this.#publish({ view: folded.view, problem: undefined });
   }
 
-  #publish(snapshot: FeedSnapshot): void {
-    this.#snapshot = snapshot;
+  #publish(snapshot: Omit<FeedSnapshot, "hosts">): void {
+    this.#snapshot = { ...snapshot, hosts: this.#hosts };
     for (const listener of this.#listeners) listener();
   }
 }

@@ -1,17 +1,19 @@
 //! The line above the desktop: where the sign-in stands, and what can be done besides signing in.
 
-import type { SignInSnapshot } from "../app/signin";
+import type { SignIn, SignInSnapshot } from "../app/signin";
 import { useStore } from "../app/store";
 import type { PhaseView } from "../session/phases";
 import { CAUSES } from "../session/reasons";
 import type { ViewerSnapshot } from "../viewer/viewer";
 import type { Watcher } from "../viewer/whep";
+import { HostsMenu } from "./Hosts";
 import { BackIcon, EyeIcon, FullScreenIcon, LinkIcon, StepsIcon } from "./icons";
 import { CopyButton, Monogram } from "./parts";
 import { Steps } from "./Steps";
 import { announcement, type Status, statusOf, watchingStatusOf } from "./status";
 
 interface BarProps {
+  signIn: SignIn;
   name: string;
   state: SignInSnapshot;
   viewer: ViewerSnapshot;
@@ -26,7 +28,7 @@ interface BarProps {
 }
 
 export function Bar(props: BarProps) {
-  const { name, state, viewer, phases, watcher, onWatch, onTakeOver, onBack, onCancel } = props;
+  const { signIn, name, state, viewer, phases, watcher, onWatch, onTakeOver, onBack, onCancel } = props;
   return (
     <header className="bar">
       <button
@@ -65,6 +67,9 @@ export function Bar(props: BarProps) {
         </button>
       )}
       <LinkMenu url={state.view?.loginUrl?.url} />
+      {state.hosts?.restricted && (
+        <HostsMenu signIn={signIn} hosts={state.hosts} failed={state.hostsFailed} />
+      )}
       <StepsMenu phases={phases} trouble={troubleOf(state, viewer)} />
       <button
         type="button"

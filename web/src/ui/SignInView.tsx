@@ -57,6 +57,7 @@ function Running({ signIn, name, state, viewer }: RunningProps) {
       data-view-only={watcher ? true : undefined}
     >
       <Bar
+        signIn={signIn}
         name={name}
         state={state}
         viewer={viewer}

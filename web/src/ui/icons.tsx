@@ -54,6 +54,12 @@ export const EyeIcon = () => (
   </Icon>
 );
 
+export const WallIcon = () => (
+  <Icon>
+    <path d="M3.5 4.5h13v11h-13zM3.5 10h13M10 4.5V10M7 10v5.5M13 10v5.5" />
+  </Icon>
+);
+
 export const CheckIcon = () => (
   <Icon>
     <path d="m4.5 10.5 3.6 3.6 7.4-8" />
