@@ -5,6 +5,7 @@ mod lab;
 use std::{
     collections::HashSet,
     fs,
+    path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -158,4 +159,38 @@ fn a_virtual_machine_that_is_killed_is_told_as_such() {
         assert_eq!(lab.qemu().inspect(&spec.id).await.unwrap(), Observed::Dead { reason });
         lab.qemu().destroy(&spec.id).await.unwrap();
     });
+}
+
+#[test]
+fn qemu_is_bound_by_its_groups_on_the_host_and_its_end_by_them_is_told() {
+    run_lab(true, async |lab| {
+        let mut spec = lab.spec();
+        spec.limits.cpu_percent = 50;
+        lab.create(&spec).await;
+        let groups = fs::read_to_string(format!("/proc/{}/cgroup", lab.vm(&spec.id))).unwrap();
+        assert!(groups.contains(spec.id.as_str()), "{groups}");
+
+        let used = async || lab.qemu().usage(&spec.id).await.unwrap().unwrap();
+        let (began, before) = (Instant::now(), used().await);
+        lab.ask(&spec, "timeout 4 bash -c 'while :; do :; done'");
+        let (took, busy) = (began.elapsed(), used().await.cpu - before.cpu);
+        assert!(busy < took.mul_f64(0.7), "half of a core was allowed, and {busy:?} were used in {took:?}");
+
+        // A guest can't have more than its memory; that QEMU can't is shown with less room than that.
+        let most = used().await.memory_bytes + (8 << 20);
+        let group = memory_limit(&lab.config.host.instance, &spec);
+        fs::write(&group, most.to_string()).unwrap_or_else(|error| panic!("{}: {error}", group.display()));
+        lab.ask(&spec, "dd if=/dev/zero of=/dev/shm/filler bs=1M count=64 & echo");
+        let reason = tokio::time::timeout(Duration::from_secs(60), lab.qemu().exited(&spec.id)).await.unwrap();
+        assert_eq!(reason, "the virtual machine was killed: its memory on the host was full");
+        lab.qemu().destroy(&spec.id).await.unwrap();
+    });
+}
+
+/// The file with the limit of memory, in either version of groups.
+fn memory_limit(instance: &str, spec: &MachineSpec) -> PathBuf {
+    let root = Path::new("/sys/fs/cgroup");
+    let files = [("memory", "memory.limit_in_bytes"), ("", "memory.max")];
+    let files = files.map(|(controller, file)| root.join(controller).join(instance).join(spec.id.as_str()).join(file));
+    files.into_iter().find(|file| file.exists()).expect("a group with a limit of memory")
 }
