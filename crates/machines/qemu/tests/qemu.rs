@@ -34,7 +34,8 @@ async fn shown(lab: &Lab, spec: &MachineSpec) -> (serde_json::Value, u64) {
     let begun = Instant::now();
     loop {
         let log = lab.qemu().logs(&spec.id).await.unwrap();
-        if let Some(line) = log.lines().find(|line| line.starts_with('{') && line.contains("drawn")) {
+        // The last line may be half written.
+        if let Some(line) = log.split_inclusive('\n').find(|line| line.starts_with('{') && line.ends_with('\n')) {
             return (serde_json::from_str(line).unwrap(), now());
         }
         assert!(begun.elapsed() < SHOWN_DEADLINE, "the agent shows nothing: {log}");
