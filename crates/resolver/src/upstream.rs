@@ -50,7 +50,7 @@ impl Upstream {
 
 async fn ask(server: SocketAddr, host: &HostName) -> io::Result<Reply> {
     let mut random = [0; 2];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
     let id = u16::from_ne_bytes(random);
     let question = message::ask(host, id).ok_or_else(|| io::Error::other("the question can't be written"))?;
     match by_udp(server, &question, host, id).await? {
