@@ -47,6 +47,8 @@ pub(crate) struct Lab {
     pub(crate) entropy: Arc<Counter>,
     pub(crate) ring: KeyRing,
     pub(crate) max_machines: u32,
+    /// At most 253.
+    pub(crate) addresses: u8,
     pub(crate) per_owner: Option<u32>,
     pub(crate) max_queued: u32,
     pub(crate) keep: KeepSettings,
@@ -150,6 +152,7 @@ impl Lab {
             entropy: Arc::default(),
             ring: KeyRing::new(Key::from_random([7; 32].into())),
             max_machines: 8,
+            addresses: 199,
             per_owner: None,
             max_queued: 9,
             keep: KeepSettings::default(),
@@ -190,7 +193,7 @@ impl Lab {
     fn settings(&self) -> Settings {
         let pool = AddressPool {
             first: [10, 87, 0, 2].into(),
-            last: [10, 87, 0, 200].into(),
+            last: [10, 87, 0, 1 + self.addresses].into(),
             max_machines: self.max_machines,
             max_machines_per_owner: self.per_owner.unwrap_or(self.max_machines),
         };

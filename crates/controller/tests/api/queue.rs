@@ -59,6 +59,32 @@ async fn who_comes_when_all_places_are_taken_waits_and_is_served_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_comes_when_all_addresses_are_taken_waits_and_the_others_run_on() {
+    let mut lab = lab(4);
+    lab.addresses = 2;
+    let running = lab.start().await;
+    let owner = running.owner().await;
+    let mut others = Vec::new();
+    for (provider, offer) in [("codex", "o1"), ("wrangler", "o2")] {
+        others.push(running.click(&owner, provider, offer).await);
+    }
+    for session in &others {
+        machine_of(&lab, &running, session).await;
+    }
+    let late = running.click(&owner, "codex", "o3").await;
+    assert_eq!(queued(&running, &owner, &late).await, 0);
+    for session in &others {
+        assert_eq!(running.view(&owner, session).await["state"], "starting", "it runs on");
+    }
+    cancel(&running, &owner, &others[0]).await;
+    machine_of(&lab, &running, &late).await;
+    for session in [&others[1], &late] {
+        cancel(&running, &owner, session).await;
+    }
+    lab.nothing_is_left().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_is_told_their_place_whenever_it_changes() {
     let lab = lab(1);
     let running = lab.start().await;

@@ -98,7 +98,8 @@ fn hosts(spec: &MachineSpec, hostname: &str) -> String {
 
 fn resolvers(config: &HostConfig) -> String {
     let network = &config.network;
-    let servers = if network.restrict { std::slice::from_ref(&network.gateway) } else { &network.resolvers };
+    let own = [network.gateway.into()];
+    let servers = if network.restrict { &own[..] } else { &network.resolvers };
     let mut text = String::new();
     for address in servers.iter().take(MAX_RESOLVERS) {
         let _ = writeln!(text, "nameserver {address}");

@@ -63,7 +63,7 @@ async fn scene(lab: &Lab) -> Scene {
 impl Scene {
     /// Whether a machine hears from a service.
     fn reaches(&self, machine: usize, transport: Transport, to: Ipv4Addr, port: u16) -> bool {
-        in_network(&self.networks[machine], move || ask(transport, None, (to, port))).is_some()
+        in_network(&self.networks[machine], move || ask(transport, None, (to.into(), port))).is_some()
     }
 
     async fn name(&self, lab: &Lab, addresses: &[Ipv4Addr], seconds: u32) {
@@ -81,7 +81,7 @@ impl Scene {
 fn run(test: impl AsyncFnOnce(&Lab, &Scene) + Send) {
     let restricted = |host: &mut anteroom_machines_host::HostConfig| {
         host.network.restrict = true;
-        host.network.resolvers = vec![UNNAMED];
+        host.network.resolvers = vec![UNNAMED.into()];
         host.network.allow = vec![Exception { address: LAN.into(), protocol: Transport::Tcp, port: 3128 }];
     };
     run_lab_with(STAYING_AGENT, restricted, async |lab| {

@@ -171,7 +171,7 @@ fn taken<T>(channel: Option<T>) -> Result<T, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::Ipv4Addr, os::unix::net::UnixStream};
+    use std::os::unix::net::UnixStream;
 
     use super::*;
 
@@ -181,8 +181,7 @@ mod tests {
             unix_nanos: 0,
             entropy: none(),
             hostname: String::new(),
-            address: Ipv4Addr::LOCALHOST,
-            gateway: Ipv4Addr::LOCALHOST,
+            ends: Vec::new(),
             mtu: 1500,
             disk_mb: 1,
             shared_memory_mb: 1,

@@ -85,7 +85,12 @@ pub(crate) fn run_lab_with(change: impl FnOnce(&mut HostConfig) + Send, test: im
     run_on(true, change, &shell_agent(), test);
 }
 
-fn run_on(cloned: bool, change: impl FnOnce(&mut HostConfig) + Send, agent: &Path, test: impl AsyncFnOnce(&Lab) + Send) {
+fn run_on(
+    cloned: bool,
+    change: impl FnOnce(&mut HostConfig) + Send,
+    agent: &Path,
+    test: impl AsyncFnOnce(&Lab) + Send,
+) {
     // The kernel is fetched by the host's own network.
     let sources = sources(agent);
     lab::in_own_network(async |network| {
