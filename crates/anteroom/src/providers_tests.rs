@@ -54,3 +54,11 @@ fn a_text_that_is_no_toml_is_said_with_its_line() {
     let said = check("codex", "id = \"codex\"\nname = Codex\n").unwrap_err().to_string();
     assert!(said.starts_with("2: "), "{said}");
 }
+
+#[test]
+fn the_example_in_the_documentation_is_right() {
+    let page = include_str!("../../../docs/providers.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let checked = check("wrangler", example);
+    assert!(checked.is_ok(), "{}", checked.unwrap_err());
+}
