@@ -74,7 +74,7 @@ async fn who_comes_when_all_addresses_are_taken_waits_and_the_others_run_on() {
     let late = running.click(&owner, "codex", "o3").await;
     assert_eq!(queued(&running, &owner, &late).await, 0);
     for session in &others {
-        assert_eq!(running.view(&owner, session).await["state"], "starting", "it runs on");
+        assert_eq!(running.view(&owner, session).await["state"], "signing-in", "it runs on");
     }
     cancel(&running, &owner, &others[0]).await;
     machine_of(&lab, &running, &late).await;
