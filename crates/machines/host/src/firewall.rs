@@ -217,12 +217,14 @@ pub(crate) fn admit(config: &HostConfig, link: &str, address: Ipv4Addr, connecte
     script
 }
 
-/// Takes them back, also when they were never there: `nft` of Debian 12 refuses to delete what is missing.
+/// Takes them back, and what is counted of the device, also when they were never there: `nft` of Debian 12 refuses to delete what is missing.
 pub(crate) fn expel(config: &HostConfig, link: &str, address: Ipv4Addr) -> String {
     let table = &config.instance;
     let v4 = Some(("machines", element(link, address)));
     let v6 = element6(config, link, address).map(|element| ("machines6", element));
-    v4.into_iter().chain(v6).fold(String::new(), |mut script, (set, element)| {
+    // How often it has connected is known by its device alone.
+    let rate = Some(("rates", format!("\"{link}\"")));
+    v4.into_iter().chain(v6).chain(rate).fold(String::new(), |mut script, (set, element)| {
         for what in ["add", "delete"] {
             let _ = writeln!(script, "{what} element inet {table} {set} {{ {element} }}");
         }
@@ -396,6 +398,6 @@ mod tests {
     fn expelling_adds_before_it_deletes() {
         let text = expel(&example(), "arabc", ADDRESS);
         let words: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
-        assert_eq!(words, ["add", "delete", "add", "delete"], "{text}");
+        assert_eq!(words, ["add", "delete", "add", "delete", "add", "delete"], "{text}");
     }
 }

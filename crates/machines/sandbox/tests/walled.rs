@@ -18,6 +18,7 @@ use anteroom_machines_host::{
     lab::{
         elsewhere::{ANSWER, ask, in_network, serve},
         outside::{self, COMPANY, GATEWAY, INTERNET, NEIGHBOUR, OUTSIDE, Outside, Service, of},
+        remains,
     },
     netlink::addresses::Family,
 };
@@ -90,6 +91,8 @@ fn run(test: impl AsyncFnOnce(&Lab, &Scene) + Send) {
             test(lab, &scene).await;
             for spec in &scene.specs {
                 lab.sandbox().destroy(&spec.id).await.unwrap();
+                // Also of what it was counted to have sent.
+                assert_eq!(remains(&lab.config.host, &spec.id), Vec::<String>::new());
             }
         },
     );

@@ -141,11 +141,17 @@ impl Lab {
         }
     }
 
+    /// Has the machine's agent run a line of shell that nobody waits for: it may be the end of the machine.
+    pub(crate) fn tell(&self, spec: &MachineSpec, line: &str) -> TcpStream {
+        let mut stream = self.agents.of(spec.address);
+        writeln!(stream, "{line}").unwrap();
+        stream
+    }
+
     /// Has the machine's agent run a line of shell; what it said.
     pub(crate) fn ask(&self, spec: &MachineSpec, line: &str) -> String {
-        let mut stream = self.agents.of(spec.address);
+        let stream = self.tell(spec, line);
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        writeln!(stream, "{line}").unwrap();
         let mut said = String::new();
         let mut reader = BufReader::new(stream);
         while !said.ends_with("done.\n") {
