@@ -19,6 +19,7 @@ pub mod netlink;
 pub mod process;
 mod range;
 mod reach;
+mod turns;
 pub mod wire;
 mod world;
 

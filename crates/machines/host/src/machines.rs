@@ -2,12 +2,11 @@
 //! and wait.
 
 use std::{
-    collections::HashSet,
     ffi::OsString,
     fs,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -24,6 +23,7 @@ use crate::{
     firewall, forwarding,
     launch::Launcher,
     netlink::{ETHERNET_MTU, Netlink, addresses::Family},
+    turns::Turns,
     wire::{ADDRESS_FILE, Report},
     world::{During as _, World},
 };
@@ -75,12 +75,12 @@ pub struct Circumstances {
 pub struct Machines<K> {
     kind: Arc<K>,
     world: Arc<World>,
-    busy: Arc<Busy>,
+    turns: Arc<Turns>,
 }
 
 impl<K> Clone for Machines<K> {
     fn clone(&self) -> Self {
-        Self { kind: Arc::clone(&self.kind), world: Arc::clone(&self.world), busy: Arc::clone(&self.busy) }
+        Self { kind: Arc::clone(&self.kind), world: Arc::clone(&self.world), turns: Arc::clone(&self.turns) }
     }
 }
 
@@ -111,7 +111,7 @@ impl<K: Kind> Machines<K> {
             prepare_host(&world, &*shared).map(|()| world)
         })
         .await?;
-        Ok(Self { kind, world: Arc::new(world), busy: Arc::default() })
+        Ok(Self { kind, world: Arc::new(world), turns: Arc::default() })
     }
 
     /// What is particular to its machines.
@@ -127,16 +127,18 @@ impl<K: Kind> Machines<K> {
     }
 
     /// Runs a call in a thread. Calls on one machine come one after the other: a creation that nobody waits for any
-    /// more is still at work, and a destruction must not overtake it.
+    /// more is still at work, and neither a destruction nor a look must overtake it. One that nobody waits for before it
+    /// has begun never begins.
     async fn on<T: Send + 'static>(&self, id: &MachineId, call: impl FnOnce(&World) -> T + Send + 'static) -> T {
-        let (world, busy, id) = (Arc::clone(&self.world), Arc::clone(&self.busy), id.clone());
+        let (world, turn) = (Arc::clone(&self.world), self.turns.next(id.clone()).await);
         blocking(move || {
-            let _turn = busy.wait_for_turn(id);
+            let _turn = turn;
             call(&world)
         })
         .await
     }
 
+    /// The same beside whatever is at work.
     async fn look<T: Send + 'static>(&self, look: impl FnOnce(&World) -> T + Send + 'static) -> T {
         let world = Arc::clone(&self.world);
         blocking(move || look(&world)).await
@@ -191,7 +193,7 @@ impl<K: Kind> Driver for Machines<K> {
 
     async fn inspect(&self, id: &MachineId) -> Result<Observed, OperationError> {
         let asked = id.clone();
-        self.look(move |world| world.inspect(&asked)).await
+        self.on(id, move |world| world.inspect(&asked)).await
     }
 
     async fn destroy(&self, id: &MachineId) -> Result<(), OperationError> {
@@ -339,38 +341,6 @@ fn expect(launcher: &mut Launcher, wanted: &Report, id: &MachineId) -> Result<()
             machine: Some(id.clone()),
             detail: format!("it said {heard:?} instead of {wanted:?}; is it of another version?"),
         }),
-    }
-}
-
-/// The machines on which a call is at work.
-#[derive(Default)]
-struct Busy {
-    machines: Mutex<HashSet<MachineId>>,
-    freed: Condvar,
-}
-
-/// The right to work on one machine.
-struct Turn {
-    busy: Arc<Busy>,
-    id: MachineId,
-}
-
-impl Busy {
-    /// Every call has deadlines, and so has this wait.
-    fn wait_for_turn(self: Arc<Self>, id: MachineId) -> Turn {
-        let machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut machines =
-            self.freed.wait_while(machines, |machines| machines.contains(&id)).unwrap_or_else(PoisonError::into_inner);
-        machines.insert(id.clone());
-        drop(machines);
-        Turn { busy: self, id }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.busy.machines.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-        self.busy.freed.notify_all();
     }
 }
 
