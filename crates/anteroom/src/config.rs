@@ -94,6 +94,9 @@ pub(crate) struct Machines {
     pub(crate) per_owner: u32,
     /// How many sign-ins may wait for a place, when all are taken; 0 refuses them.
     pub(crate) queue: u32,
+    /// Mebibytes of memory that must be left for one more machine, on the host and in the groups that bound all machines
+    /// together: with less, a sign-in fails by that reason.
+    pub(crate) keep_free_mb: u32,
     /// How many are made before anybody asks, and wait; 0 for none.
     pub(crate) pool: u32,
     /// Mebibytes of the host's memory that stay free: below this no machine waits.
@@ -292,6 +295,7 @@ impl Default for Machines {
             per_owner: 4,
             queue: 32,
             pool: 1,
+            keep_free_mb: 512,
             pool_keep_free_mb: 1024,
             keep_failed: 0,
             keep_failed_hours: 24,

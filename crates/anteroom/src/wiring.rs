@@ -421,6 +421,7 @@ fn host(config: &Config) -> Result<HostConfig, WiringError> {
         device_prefix: config.network.device_prefix.clone(),
         run_dir: config.machines.run_dir.clone(),
         first_uid: config.machines.first_uid,
+        keep_free: u64::from(config.machines.keep_free_mb) << 20,
         network: NetworkPolicy {
             pool: config.network.pool,
             gateway: config.network.gateway,

@@ -239,6 +239,30 @@ impl Cgroups {
         }
     }
 
+    /// Memory that one more machine could use now, bytes: what the host has left, or less where the instance's group or
+    /// one above it is bounded. What is only cached of files is left too, as the kernel gives it back first.
+    #[must_use]
+    pub fn free_memory(&self) -> Option<u64> {
+        let parent = self.parents.iter().find(|(controller, _)| *controller == Controller::Memory);
+        let groups = parent.into_iter().flat_map(|(_, parent)| parent.ancestors()).map_while(|group| self.left(group));
+        groups.chain(anteroom_machines::free_memory()).min()
+    }
+
+    /// What is left in one group; `None` above the outermost one.
+    fn left(&self, group: &Path) -> Option<u64> {
+        let (limit, usage, cached) = match self.version {
+            Version::One => ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "),
+            Version::Two => ("memory.max", "memory.current", "inactive_file "),
+        };
+        let read = |file| fs::read_to_string(group.join(file)).ok();
+        // Without a limit version 2 says `max`.
+        let limit = read(limit)?.trim().parse().unwrap_or(u64::MAX);
+        let used: u64 = read(usage)?.trim().parse().ok()?;
+        let stat = read("memory.stat").unwrap_or_default();
+        let cached = stat.lines().find_map(|line| line.strip_prefix(cached)?.trim().parse().ok()).unwrap_or(0);
+        Some(limit.saturating_sub(used.saturating_sub(cached)))
+    }
+
     /// Every machine that has a group.
     ///
     /// # Errors

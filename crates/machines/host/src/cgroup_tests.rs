@@ -81,3 +81,20 @@ fn usage_is_read_in_version_two_and_there_is_none_without_a_group() {
     let usage = Usage { memory_bytes: 4096, cpu: Duration::from_millis(1500) };
     assert_eq!(groups.usage(&id()).unwrap(), Some(usage));
 }
+
+#[test]
+fn memory_is_left_as_the_narrowest_group_has_it_and_what_is_cached_of_files_counts_as_left() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("cgroup.controllers"), "cpu memory pids\n").unwrap();
+    let groups = Cgroups::prepare(root.path(), "anteroom");
+    let own = root.path().join("anteroom");
+    let write = |file: &str, text: &str| fs::write(own.join(file), text).unwrap();
+    write("memory.current", "9000\n");
+    write("memory.stat", "anon 4000\nactive_file 1000\ninactive_file 4000\n");
+    write("memory.max", "max\n");
+    assert!(groups.free_memory() > Some(9000));
+    write("memory.max", "6000\n");
+    assert_eq!(groups.free_memory(), Some(1000));
+    write("memory.max", "100\n");
+    assert_eq!(groups.free_memory(), Some(0));
+}

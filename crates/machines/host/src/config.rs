@@ -29,6 +29,8 @@ pub struct HostConfig {
     /// The user of the machine with the pool's first address; each has the one after it. None of the host's users may
     /// lie in there.
     pub first_uid: u32,
+    /// Bytes of memory that must be left for one more machine: with less, none is made, and the others run on.
+    pub keep_free: u64,
     /// Addresses and what may be reached.
     pub network: NetworkPolicy,
 }
@@ -252,6 +254,7 @@ pub(crate) fn example() -> HostConfig {
         device_prefix: "ar".into(),
         run_dir: "/run/anteroom/machines".into(),
         first_uid: 200_000,
+        keep_free: 0,
         network: NetworkPolicy {
             pool: "10.87.0.0/16".parse().unwrap(),
             gateway: Ipv4Addr::new(10, 87, 0, 1),

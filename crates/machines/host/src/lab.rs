@@ -97,6 +97,7 @@ pub fn host(run_dir: &Path) -> HostConfig {
         device_prefix: "art".into(),
         run_dir: run_dir.to_owned(),
         first_uid: 300_000,
+        keep_free: 32 << 20,
         network: NetworkPolicy {
             pool: "10.99.0.0/16".parse().unwrap(),
             gateway: Ipv4Addr::new(10, 99, 0, 1),

@@ -268,6 +268,7 @@ fn prepare_bridge(config: &HostConfig) -> std::io::Result<()> {
 fn create(world: &World, kind: &impl Kind, spec: &MachineSpec, uid: u32) -> Result<(), OperationError> {
     let (id, config) = (&spec.id, &world.config);
     world.destroy(id)?;
+    has_room(world, id)?;
     claim(world, spec)?;
     let limits = kind.group_limits(&spec.limits);
     world.cgroups.create(id, &limits).during(|| "make the machine's groups".to_owned(), Some(id))?;
@@ -282,6 +283,19 @@ fn create(world: &World, kind: &impl Kind, spec: &MachineSpec, uid: u32) -> Resu
     expect(&mut launcher, &Report::Prepared, id)?;
     launcher.go().during(step, Some(id))?;
     expect(&mut launcher, &Report::Running, id)
+}
+
+/// A machine that grows into the last memory would have the kernel end another one.
+fn has_room(world: &World, id: &MachineId) -> Result<(), OperationError> {
+    let (free, needed) = (world.cgroups.free_memory().unwrap_or(u64::MAX), world.config.keep_free);
+    if free >= needed {
+        return Ok(());
+    }
+    let [free, needed] = [free, needed].map(|bytes| bytes >> 20);
+    let detail = format!(
+        "{free} MB are free, and {needed} MB must be; wait until another machine has ended, or give the host more"
+    );
+    Err(OperationError { step: "find memory for a machine".to_owned(), machine: Some(id.clone()), detail })
 }
 
 /// Makes the machine's directory with its address, before anything else is there, so that everything can be found.

@@ -52,6 +52,7 @@ fn config(image: &Path, kernel: &Path, agent: &Path, cache: &Path) -> Result<Con
             device_prefix: "fig-".into(),
             run_dir: "/run/anteroom-figures/machines".into(),
             first_uid: 400_000,
+            keep_free: 0,
             network: NetworkPolicy {
                 pool: "10.88.0.0/16".parse()?,
                 gateway: Ipv4Addr::new(10, 88, 0, 1),

@@ -36,6 +36,7 @@ fn config(image: &Path, agent: &Path) -> Result<Config, Box<dyn std::error::Erro
         device_prefix: "tri-".into(),
         run_dir: "/run/anteroom-trial/machines".into(),
         first_uid: 400_000,
+        keep_free: 0,
         network: NetworkPolicy {
             pool: "10.88.0.0/16".parse()?,
             gateway: Ipv4Addr::new(10, 88, 0, 1),

@@ -36,6 +36,7 @@ fn the_token_is_in_the_boot_document_and_nowhere_else() {
         device_prefix: "ar".into(),
         run_dir: "/run/anteroom/machines".into(),
         first_uid: 200_000,
+        keep_free: 0,
         network: NetworkPolicy {
             pool: "10.87.0.0/16".parse().unwrap(),
             gateway: Ipv4Addr::new(10, 87, 0, 1),

@@ -163,6 +163,22 @@ fn a_host_whose_disk_is_full_fails_the_new_machine_by_name_and_the_others_run_on
 }
 
 #[test]
+fn a_host_whose_memory_is_full_fails_the_new_machine_by_name_and_the_others_run_on() {
+    run_lab(AGENT, async |lab| {
+        let neighbour = make(lab, small()).await;
+        lab.console(&neighbour.id, "tick 3").await;
+        let files = ["memory.max", "memory.limit_in_bytes"].map(|file| group(lab, "memory", file));
+        let limit = files.iter().find(|file| file.exists()).expect("a group of all machines with a limit of memory");
+        let unlimited = if limit.ends_with("memory.max") { "max" } else { "-1" };
+        // Room for the neighbour, and for less than the host keeps for another machine.
+        fs::write(limit, lab.config.host.keep_free.to_string()).unwrap();
+        fails_by_name_and_can_be_made_later(lab, &neighbour, "32 MB must be", || fs::write(limit, unlimited).unwrap())
+            .await;
+        lab.sandbox().destroy(&neighbour.id).await.unwrap();
+    });
+}
+
+#[test]
 fn a_host_that_has_no_more_processes_fails_the_new_machine_by_name_and_the_others_run_on() {
     run_lab(AGENT, async |lab| {
         let neighbour = make(lab, small()).await;
