@@ -33,8 +33,12 @@ const GONE_MS = 30_000;
 const EMULATED_STARTS = 3;
 /** A browser's start, so that the click does not fall into it. */
 const BROWSER_UP_MS = 3000;
+/** A person sees a page before clicking on it: its load does not fall into the click. */
+const PAGE_SEEN_MS = 1000;
 /** Emulated processors are some ten times as slow. */
 const EMULATED_PICTURE_MS = 90_000;
+const EMULATED_BROWSER_UP_MS = 30_000;
+const EMULATED_TOGETHER = 2;
 const CLICKS = times(200);
 /** The machine's browser settles, for as long as a page lives, on showing what it draws one or two frames late or at once.
  * Clicks on one page would say which of them was drawn, so that the clicks while scrolling go to several machines. */
@@ -52,7 +56,9 @@ const noteMemory = (world) => memory.push(world.controller.memory() / 1024 / 102
 
 /** `pictureMs` is how long the picture may take before the benchmark gives up; `note` hears how the session went. */
 async function start(world, pictureMs, note = () => undefined) {
-  const attempt = await Attempt.begin(world, 'codex');
+  const attempt = await Attempt.open(world, 'codex');
+  await pause(PAGE_SEEN_MS);
+  await attempt.connect();
   await attempt.desktop.picture(pictureMs);
   const took = await attempt.page.evaluate(() => {
     const { clicks, frames } = globalThis.__probe;
@@ -77,21 +83,26 @@ async function pooledStarts(world) {
   return { 'click_to_first_frame_ms.pool': summary(took), bind_pooled_machine_ms: summary(bound) };
 }
 
+/** The memory of each of so many machines that wait, `upMs` after all of them run. */
+async function memoryOfWaiting(world, count, upMs) {
+  await world.controller.restart({ ANTEROOM_MACHINES__POOL: String(count) });
+  const all = [];
+  while (all.length < count) all.push(await waiting(world, all));
+  await pause(upMs);
+  const bytes = all.map((id) => proportionalMemory(world.remains.processesOf(id)));
+  await world.controller.restart();
+  await until('none waits any more', GONE_MS, () => world.remains.everything().length === 0);
+  return summary(bytes.map((each) => each / 1024 / 1024), { fitInto16GB: fitting(Math.max(...bytes)) });
+}
+
 /** What waiting machines need, each, when there are some, and what others notice of machines being made. */
 async function machinesThatWait() {
   const world = await World.make({ providers: PROVIDERS, files: FILES, machines: { max: 12, per_owner: 12 } });
   try {
     const waited = [];
     for (let round = 0; round < CROWDS; round += 1) waited.push(...(await othersWait(world)));
-    await world.controller.restart({ ANTEROOM_MACHINES__POOL: String(POOLED_TOGETHER) });
-    const used = [];
-    while (used.length < POOLED_TOGETHER) used.push(await waiting(world, used));
-    await pause(BROWSER_UP_MS);
-    const bytes = used.map((id) => proportionalMemory(world.remains.processesOf(id)));
-    await world.controller.restart();
-    await until('none waits any more', GONE_MS, () => world.remains.everything().length === 0);
     return {
-      'pooled_machine_pss_mb.sandbox': summary(bytes.map((each) => each / 1024 / 1024), { fitInto16GB: fitting(Math.max(...bytes)) }),
+      'pooled_machine_pss_mb.sandbox': await memoryOfWaiting(world, POOLED_TOGETHER, BROWSER_UP_MS),
       'controller_latency_ms.ten_machines_made': summary(waited),
     };
   } finally {
@@ -237,7 +248,11 @@ async function emulatedStarts(template) {
   try {
     const took = [];
     for (let round = 0; round < EMULATED_STARTS; round += 1) took.push(await start(world, EMULATED_PICTURE_MS));
-    return summary(took);
+    if (!template) return { 'click_to_first_frame_ms.qemu_cold': summary(took) };
+    return {
+      'click_to_first_frame_ms.qemu_clone': summary(took),
+      'pooled_machine_pss_mb.qemu': await memoryOfWaiting(world, EMULATED_TOGETHER, EMULATED_BROWSER_UP_MS),
+    };
   } finally {
     await world.end();
   }
@@ -248,8 +263,7 @@ const named = (engine, figures) => Object.fromEntries(Object.entries(figures).ma
 const figures = await measureOn('str0m');
 Object.assign(figures, named('webrtcbin', await measureOn('webrtcbin')));
 Object.assign(figures, await machinesThatWait());
-figures['click_to_first_frame_ms.qemu_clone'] = await emulatedStarts(true);
-figures['click_to_first_frame_ms.qemu_cold'] = await emulatedStarts(false);
+Object.assign(figures, await emulatedStarts(true), await emulatedStarts(false));
 figures.controller_rss_mb = summary(memory);
 // With no machine left beside it.
 Object.assign(figures, await controllerAlone());

@@ -11,12 +11,22 @@ const TERMINAL = new Set(['succeeded', 'failed', 'cancelled', 'timed-out']);
 export class Attempt {
   /** Opens a page of its own and clicks Connect. `track` hears of the attempt before anything can fail. */
   static async begin(world, provider, track = () => undefined) {
+    const attempt = await Attempt.open(world, provider, track);
+    await attempt.connect();
+    return attempt;
+  }
+
+  /** Opens the page only. */
+  static async open(world, provider, track = () => undefined) {
     const attempt = Object.assign(new Attempt(), { world, provider, person: world.person });
     track(attempt);
-    Object.assign(attempt, await world.open());
-    attempt.id = await app.connect(attempt.page, provider);
-    await attempt.notice(await attempt.view());
-    return attempt;
+    return Object.assign(attempt, await world.open());
+  }
+
+  /** Clicks Connect. */
+  async connect() {
+    this.id = await app.connect(this.page, this.provider);
+    await this.notice(await this.view());
   }
 
   view() {
