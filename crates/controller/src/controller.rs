@@ -17,6 +17,7 @@ use crate::{
     ports::{Clock, Entropy},
     relays::{NoRelays, Reach, Relays},
     signal::Signal,
+    starting::Starting,
     timer::Timer,
     wake::{Waiter, Wakers},
     wanted::Wanted,
@@ -70,6 +71,8 @@ pub struct Controller {
     pub(crate) relays: Arc<dyn Relays>,
     pub(crate) reach: Reach,
     pub(crate) pool: Pool,
+    /// Those for whose first picture the pool waits.
+    pub(crate) starting: Starting,
     pub(crate) refused: RefusedHosts,
     wakers: Wakers,
     /// What commits want of machines.
@@ -114,6 +117,7 @@ impl Controller {
             relays,
             reach,
             pool: Pool::default(),
+            starting: Starting::default(),
             refused: RefusedHosts::default(),
             wakers: Wakers::default(),
             machines_wanted: Wanted::default(),
@@ -205,6 +209,11 @@ impl Controller {
     pub(crate) fn committed(&self, session: &Session, writes: &[Write]) {
         self.timer.set(&session.id, session.next_tick());
         self.wakers.wake(&session.id);
+        if writes.iter().any(|write| matches!(write, Write::PlanMachine(_))) {
+            self.starting.begin(&session.id, Instant::now());
+        } else if (session.has_picture() || session.end().is_some()) && self.starting.end(&session.id) {
+            self.machines_wanted.ring();
+        }
         if session.end().is_some() {
             self.reach.close(&session.id);
             self.refused.forget_all(&session.id);

@@ -29,6 +29,7 @@ mod settings;
 mod sign_in;
 mod signal;
 mod signaling;
+mod starting;
 pub mod timer;
 mod token;
 mod views;

@@ -197,6 +197,12 @@ impl Session {
         }
     }
 
+    /// Whether the newest epoch's page has shown a picture.
+    #[must_use]
+    pub fn has_picture(&self) -> bool {
+        self.steps.iter().any(|reached| reached.step == Step::FrameDecoded)
+    }
+
     /// The session for its owner.
     #[must_use]
     pub fn view(&self) -> SessionView {

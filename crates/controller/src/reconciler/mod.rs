@@ -21,6 +21,7 @@ use anteroom_session::machine::{MachineRow, Seen, Wanted, overdue};
 use tokio::{
     sync::Semaphore,
     task::{Id, JoinSet},
+    time::Instant,
 };
 
 use crate::{Controller, pieces::Machines, wanted::Named};
@@ -45,6 +46,14 @@ pub struct Reconciler {
     owned: HashSet<MachineId>,
 }
 
+/// Waits for a moment, if there is one.
+async fn passed(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Reconciler {
     /// Nothing happens before [`Self::run`].
     #[must_use]
@@ -65,12 +74,14 @@ impl Reconciler {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let patience = self.controller.starting.until(Instant::now());
             tokio::select! {
                 biased;
                 () = wanted.heard() => {
                     self.adopt_named().await;
                     self.fill(false).await;
                 }
+                () = passed(patience) => self.fill(false).await,
                 _ = sweep.tick() => {
                     self.adopt_rows().await;
                     self.reclaim().await;

@@ -13,6 +13,7 @@ use anteroom_session::{
     pool::{Goal, Move, moves},
 };
 use anteroom_store::CommitError;
+use tokio::time::Instant;
 
 use super::{Reconciler, keep::keep_log};
 use crate::{Controller, Error, pool::AGENT_MS};
@@ -49,7 +50,7 @@ async fn give_up(
 
 impl Reconciler {
     /// Takes the steps that are due. After a failure only a `sweep` makes another one, and none is made while sessions wait
-    /// for a place.
+    /// for a place, or, for a while, for their first picture.
     pub(super) async fn stock(&self, sweep: bool, has_queue: bool) {
         // Without a pool, only one that was configured before can have left something.
         if !sweep && self.controller.settings.pool.size == 0 {
@@ -73,6 +74,7 @@ impl Reconciler {
         for due in moves(&rows, &self.goal(&rows, &silent)) {
             match due {
                 Move::Plan if has_queue || self.controller.pool.has_failed() => {}
+                Move::Plan if self.controller.starting.until(Instant::now()).is_some() => {}
                 Move::Plan => self.plan().await?,
                 Move::Retire(machine) => {
                     if self.controller.store.retire_pooled(&machine).await? {

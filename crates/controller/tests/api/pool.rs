@@ -72,6 +72,30 @@ async fn a_click_has_the_machine_that_waited_and_another_one_is_made() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_pool_is_filled_when_who_clicked_has_their_picture_or_ends_and_soon_in_any_case() {
+    let lab = lab(1);
+    let running = Arc::new(lab.start().await);
+    let owner = running.owner().await;
+    let pooled = lab.machines(1).await.remove(0);
+    waits(&running, &pooled);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let session = running.click(&owner, "codex", "o1").await;
+    tokio::time::sleep(Duration::from_millis(2900)).await;
+    assert_eq!(lab.world.counts(), (1, 0), "the picture is waited for");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(lab.world.counts(), (2, 0), "not for ever");
+
+    let next = running.click(&owner, "wrangler", "o2").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(lab.world.counts(), (2, 0));
+    for ended in [session, next] {
+        running.person(&owner, Method::DELETE, &format!("/api/session/{ended}"), None).await.is(200);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(lab.world.counts(), (3, 2), "nobody waits any more");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pooled_machines_token_opens_nothing_but_its_assignment() {
     let lab = lab(1);
     let running = Arc::new(lab.start().await);
