@@ -5,6 +5,7 @@ import { Attempt, endings } from '../harness/attempt.mjs';
 import { scenario } from '../harness/scenario.mjs';
 import { until } from '../harness/wait.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
+import { CLIS } from './clis.mjs';
 
 /** The end as it must be: this state, this reason, on the page, once, for ever, and nothing left. */
 async function endsAs(attempt, state, code) {
@@ -37,7 +38,7 @@ export function ends(world) {
     await endsAs(attempt, 'cancelled', 'cancelled-by-person');
   });
 
-  for (const provider of ['codex', 'wrangler']) {
+  for (const provider of Object.keys(CLIS)) {
     scenario(`${provider}: a person who denies consent sees the CLI's failure, and the stored credential stays`, world, async (w, track) => {
       const before = (await w.person.provider(provider)).credential;
       const attempt = await Attempt.begin(w, provider, track);

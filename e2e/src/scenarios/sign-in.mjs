@@ -1,14 +1,13 @@
 // Sign-ins that succeed: the real CLIs, unchanged, each from the click to the sealed credential.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as app from '../harness/app.mjs';
 import { Attempt, endings } from '../harness/attempt.mjs';
-import { imageTree } from '../harness/image.mjs';
 import { scenario } from '../harness/scenario.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
 import { opened } from '../harness/vault.mjs';
+import { CLIS, statusOf } from './clis.mjs';
 
 const ADA = ACCOUNTS.ada;
 
@@ -49,41 +48,28 @@ function assertOrder(view) {
 }
 
 export function signIns(world) {
-  scenario('codex: from the click to the sealed credential, and the machine is gone', world, async (w, track) => {
-    const attempt = await succeed(w, track, 'codex');
-    assert.match(await app.result(attempt.page, 'succeeded'), /Codex is connected/);
-    await attempt.machineGone();
-    assertOrder(await attempt.view());
-    await assertEvents(attempt);
-    const listed = await w.person.provider('codex');
-    assert.equal(listed.credential.account, ADA.email);
-    assert.ok(!listed.session, 'an ended sign-in is not active');
-    await app.result(attempt.page, 'succeeded');
-    await app.says(attempt.page, /Destroyed/);
-  });
+  for (const [provider, cli] of Object.entries(CLIS)) {
+    scenario(`${provider}: from the click to the sealed credential, and the machine is gone`, world, async (w, track) => {
+      const attempt = await succeed(w, track, provider);
+      assert.ok((await app.result(attempt.page, 'succeeded')).includes(`${cli.name} is connected`));
+      await attempt.machineGone();
+      assertOrder(await attempt.view());
+      await assertEvents(attempt);
+      const listed = await w.person.provider(provider);
+      assert.equal(listed.credential.account ?? undefined, cli.account);
+      assert.ok(!listed.session, 'an ended sign-in is not active');
+      await app.result(attempt.page, 'succeeded');
+      await app.says(attempt.page, /Destroyed/);
+    });
 
-  scenario('codex: what the vault sealed opens to what the CLI wrote, and the CLI takes it for a sign-in', world, async (w) => {
-    const { credential } = await w.person.provider('codex');
-    const files = opened(w.directory, credential.id);
-    const auth = JSON.parse(files.get('.codex/auth.json'));
-    const issued = w.issuer.events.findLast((event) => event.kind === 'tokens' && event.host === 'auth.openai.com').body;
-    for (const name of ['access_token', 'refresh_token', 'id_token']) assert.equal(auth.tokens[name], issued[name], name);
-    const home = path.join(w.directory, 'opened');
-    mkdirSync(path.join(home, '.codex'), { recursive: true, mode: 0o700 });
-    for (const [file, bytes] of files) writeFileSync(path.join(home, file), bytes, { mode: 0o600 });
-    assert.match(codexStatus(home), /Logged in using ChatGPT/);
-  });
-
-  scenario('wrangler: from the click to the sealed credential, and the machine is gone', world, async (w, track) => {
-    const attempt = await succeed(w, track, 'wrangler');
-    await attempt.machineGone();
-    assertOrder(await attempt.view());
-    const { credential } = await w.person.provider('wrangler');
-    const toml = opened(w.directory, credential.id).get('.config/.wrangler/config/default.toml').toString();
-    const issued = w.issuer.events.findLast((event) => event.kind === 'tokens' && event.host === 'dash.cloudflare.com').body;
-    assert.ok(toml.includes(`oauth_token = "${issued.access_token}"`), 'the access token is the one that was issued');
-    assert.ok(toml.includes(`refresh_token = "${issued.refresh_token}"`), 'the refresh token is the one that was issued');
-  });
+    scenario(`${provider}: what the vault sealed opens to what the CLI wrote${cli.status ? ', and the CLI takes it for a sign-in' : ''}`, world, async (w) => {
+      const { credential } = await w.person.provider(provider);
+      const files = opened(w.directory, credential.id);
+      const issued = w.issuer.events.findLast((event) => event.kind === 'tokens' && event.host === cli.issuer).body;
+      for (const [name, token] of Object.entries(cli.tokens(files))) assert.ok(token && token === issued[name], name);
+      if (cli.status) assert.match(statusOf(provider, homeWith(w, provider, files)), cli.status.says);
+    });
+  }
 
   for (const [words, user, how] of [
     ['on a German keyboard', 'konrad', 'typeGerman'],
@@ -115,10 +101,12 @@ export function signIns(world) {
   });
 }
 
-/** What the real CLI, from the machines' own image, says of the opened files. */
-function codexStatus(home) {
-  const at = (file) => path.join(imageTree(), 'opt/anteroom', file);
-  const env = { HOME: home, CODEX_HOME: path.join(home, '.codex'), PATH: process.env.PATH };
-  const { stdout, stderr } = spawnSync(at('bin/node'), [at('cli/codex/node_modules/.bin/codex'), 'login', 'status'], { env, encoding: 'utf8' });
-  return `${stdout}${stderr}`;
+/** A home directory as the CLI left it. */
+function homeWith(world, provider, files) {
+  const home = path.join(world.directory, 'opened', provider);
+  for (const [file, bytes] of files) {
+    mkdirSync(path.dirname(path.join(home, file)), { recursive: true, mode: 0o700 });
+    writeFileSync(path.join(home, file), bytes, { mode: 0o600 });
+  }
+  return home;
 }
