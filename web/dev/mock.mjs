@@ -15,6 +15,12 @@ const MAX_BODY_BYTES = 256 * 1024;
 const ME = { id: makeId("usr_"), name: "Ada" };
 
 const PROVIDERS = [
+  [
+    "claude-code",
+    "Claude Code",
+    "Anthropic",
+    "Anthropic's coding agent for the terminal, with your Claude plan.",
+  ],
   ["codex", "Codex", "OpenAI", "OpenAI's coding agent for the terminal, with your ChatGPT plan."],
   ["wrangler", "Wrangler", "Cloudflare", "Cloudflare's command line for Workers, Pages, R2 and D1."],
 ].map(([id, name, vendor, description]) => ({ id, name, vendor, description }));

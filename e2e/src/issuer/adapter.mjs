@@ -1,5 +1,5 @@
-// Codex refreshes with a JSON body; RFC 6749 (section 6) and so the certified provider take a form. The real vendor
-// takes both. Only the notation is changed here.
+// Codex refreshes with a JSON body, and Claude Code asks for all its tokens with one; RFC 6749 (sections 4.1.3 and 6) and so
+// the certified provider take a form. The real vendors take JSON. Only the notation is changed here.
 
 const MAX_BODY_BYTES = 16 * 1024;
 

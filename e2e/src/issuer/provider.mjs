@@ -3,7 +3,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import Provider from 'oidc-provider';
 import { ACCOUNTS, claimsOf } from './accounts.mjs';
-import { CODEX, WRANGLER } from './hosts.mjs';
+import { CLAUDE, CODEX, WRANGLER } from './hosts.mjs';
 
 const TTL_S = 3600;
 const RESOURCE = 'https://api.example.test/';
@@ -22,6 +22,14 @@ export const VENDORS = {
     clientName: 'Wrangler',
     redirects: ['http://localhost:8976/oauth/callback'],
     routes: { authorization: '/oauth2/auth', token: '/oauth2/token', revocation: '/oauth2/revoke' },
+    accessToken: 'opaque',
+  },
+  [CLAUDE]: {
+    client: '9d1c250a-e61b-44d9-88ed-5944d1962f5e',
+    clientName: 'Claude Code',
+    // Any port (RFC 8252, 7.3). The printed URL's redirect, to a page with a code, is none of these: who opens it gets nowhere.
+    redirects: ['http://localhost/callback'],
+    routes: { authorization: '/cai/oauth/authorize', token: '/v1/oauth/token', revocation: '/v1/oauth/revoke' },
     accessToken: 'opaque',
   },
 };

@@ -5,19 +5,22 @@
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import { jsonToForm } from './adapter.mjs';
+import { answerClaude } from './claude.mjs';
 import * as hosts from './hosts.mjs';
 import { interact } from './interaction.mjs';
 import { endPage } from './pages.mjs';
-import { makeProvider } from './provider.mjs';
+import { makeProvider, VENDORS } from './provider.mjs';
 import { stage } from './stage.mjs';
 
 const [address, port, certificate, key] = process.argv.slice(2);
 const tell = (message) => process.send?.(message);
 
-const sites = new Map([hosts.CODEX, hosts.WRANGLER].map((host) => {
+const sites = new Map(Object.keys(VENDORS).map((host) => {
   const provider = makeProvider(host, tell);
   return [host, { host, provider, tell, callback: provider.callback() }];
 }));
+// One vendor, three hosts: a token of one is known to the others.
+for (const host of [hosts.CLAUDE_PLATFORM, hosts.CLAUDE_API]) sites.set(host, sites.get(hosts.CLAUDE));
 
 /** NetSurf takes no cookie for a path below which it was not set (RFC 2109, 4.3.2); everybody else does since RFC 6265. */
 function widenCookies(request, response) {
@@ -37,6 +40,7 @@ async function answer(request, response) {
   }
   const site = sites.get(host);
   if (!site) return response.writeHead(421).end();
+  if (await answerClaude(site, host, request, response)) return undefined;
   if (await interact(site, request, response)) return undefined;
   await jsonToForm(request);
   return site.callback(request, response);

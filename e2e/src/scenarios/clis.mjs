@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { imageTree } from '../harness/image.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
-import { CODEX, WRANGLER } from '../issuer/hosts.mjs';
+import { CLAUDE, CODEX, WRANGLER } from '../issuer/hosts.mjs';
 
 const { email } = ACCOUNTS.ada;
 const json = (files, name) => JSON.parse(files.get(name));
@@ -37,6 +37,19 @@ export const CLIS = {
     tokens(files) {
       const text = files.get('.config/.wrangler/config/default.toml').toString();
       return { access_token: inToml(text, 'oauth_token'), refresh_token: inToml(text, 'refresh_token') };
+    },
+  },
+  'claude-code': {
+    name: 'Claude Code',
+    issuer: CLAUDE,
+    account: email,
+    tokens(files) {
+      const { accessToken, refreshToken } = json(files, '.claude/.credentials.json').claudeAiOauth;
+      return { access_token: accessToken, refresh_token: refreshToken };
+    },
+    status: {
+      command: (directory) => [`${directory}/bin/claude`, 'auth', 'status'],
+      says: new RegExp(`"loggedIn": true[^]*"email": "${email}"`),
     },
   },
 };
