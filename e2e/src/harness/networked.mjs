@@ -22,7 +22,7 @@ export class NetworkedWorld {
     made.networks = new Networks(made.directory);
     made.relayPort = await freePort();
     try {
-      made.networks.make().route({});
+      await made.networks.make().route({});
       made.world = await World.make((port) => made.#options(port));
     } catch (error) {
       await made.end();

@@ -4,24 +4,30 @@
 //   host (server) 198.18.N.1, .2, fd18:N::1 ── router ── 192.168.N.2, fd19:N::2 viewer
 import { execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { until } from './wait.mjs';
 
 /** The page's and the relay's names; which addresses they have differs from viewer to viewer. */
 export const PAGE = 'anteroom.test';
 export const RELAY = 'turn.anteroom.test';
 /** For the 1:1 translation: an address that nobody has. */
 const TRANSLATED = '203.0.113.100';
+const NAMES_MS = 10_000;
 
 const ip = (...args) => execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] });
 
 export class Networks {
   #undo = [];
+  /** Port 53 of the viewer's name server, fd19:N::1, as proc(5) has it in net/udp6: words of 32 bits of a little-endian host. */
+  #resolver;
 
   constructor(directory) {
     const number = randomInt(16, 255);
     const letters = Array.from({ length: 4 }, () => String.fromCharCode(97 + randomInt(26))).join('');
     const hex = number.toString(16);
+    this.#resolver = new RegExp(`: ${hex.toUpperCase()}0019FD000000000000000001000000:0035 `);
     Object.assign(this, {
       directory,
       router: `r-${letters}`,
@@ -72,7 +78,7 @@ export class Networks {
    * What the router does from now on, in nftables' words; what viewers resolve names to.
    * @param {{forward?: string[], prerouting?: string[], translation?: string, hosts?: Record<string, string>}} rules
    */
-  route({ forward = [], prerouting = [], translation = 'masquerade', hosts = {} }) {
+  async route({ forward = [], prerouting = [], translation = 'masquerade', hosts = {} }) {
     const lines = (list) => list.map((line) => `    ${line}\n`).join('');
     const text = `table inet ways
 delete table inet ways
@@ -92,15 +98,28 @@ ${lines(forward)}  }
     const file = path.join(this.directory, 'ways.nft');
     writeFileSync(file, text);
     this.in(this.router, 'nft', '-f', file);
-    this.#name({ [PAGE]: this.server.v4, [RELAY]: this.server.v4, ...hosts });
+    await this.#name({ [PAGE]: this.server.v4, [RELAY]: this.server.v4, ...hosts });
   }
 
-  /** Names resolve to these addresses from now on. */
-  #name(hosts) {
-    this.names?.kill('SIGKILL');
+  /** Names resolve to these addresses from now on: who served before has left the port, and who serves now has it. */
+  async #name(hosts) {
+    await this.#unname();
     const records = Object.entries(hosts).map(([name, address]) => `--host-record=${name},${address}`);
     this.names = spawn('ip', ['netns', 'exec', this.router, 'dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv',
       '--no-hosts', '--pid-file=', '--user=root', '--interface=in', '--bind-interfaces', '--local=/test/', '--local-ttl=1', ...records], { stdio: 'ignore' });
+    const { names } = this;
+    await until('names are served', NAMES_MS, () => {
+      if (names.exitCode !== null) throw new Error(`dnsmasq ended with ${names.exitCode}`);
+      return this.#resolver.test(readFileSync(`/proc/${names.pid}/net/udp6`, 'utf8'));
+    });
+  }
+
+  async #unname() {
+    const { names } = this;
+    if (!names || names.exitCode !== null || names.signalCode !== null) return;
+    const ended = once(names, 'exit');
+    names.kill('SIGKILL');
+    await ended;
   }
 
   /** Takes the viewer's IPv4 away, or gives it back. */

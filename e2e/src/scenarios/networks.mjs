@@ -35,7 +35,7 @@ async function connects(world, port, track, expected) {
 }
 
 const routing = (made) => (name, rules, body) => scenario(name, () => made().world, async (world, track) => {
-  made().networks.route(rules(made()));
+  await made().networks.route(rules(made()));
   await body(made(), world, track);
 });
 const plain = (relay) => (networked, _world, track) => connects(networked, undefined, track, relay);

@@ -23,7 +23,7 @@ class Shaped {
     const { router, server } = networks;
     shaped.process = spawn('ip', ['netns', 'exec', router, process.execPath, SHAPER, String(PORT), server.v4, String(relayPort)], { stdio: ['pipe', 'pipe', 'inherit'] });
     await once(shaped.process.stdout, 'data');
-    networks.route({ prerouting: [`iifname "in" meta l4proto udp ip daddr ${server.v4} udp dport ${relayPort} redirect to :${PORT}`], forward: ['meta l4proto tcp tcp dport ' + relayPort + ' drop'] });
+    await networks.route({ prerouting: [`iifname "in" meta l4proto udp ip daddr ${server.v4} udp dport ${relayPort} redirect to :${PORT}`], forward: ['meta l4proto tcp tcp dport ' + relayPort + ' drop'] });
     return shaped;
   }
 
