@@ -15,8 +15,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::part;
 
-const PROVIDERS: [&str; 2] =
-    [include_str!("../../providers/codex.toml"), include_str!("../../providers/wrangler.toml")];
+const PROVIDERS: [&str; 3] = [
+    include_str!("../../providers/claude-code.toml"),
+    include_str!("../../providers/codex.toml"),
+    include_str!("../../providers/wrangler.toml"),
+];
 
 /// A credential as the agent hands it in, and its files alone, by the rules of the providers that there are and by
 /// rules that read every format.

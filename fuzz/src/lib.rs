@@ -3,12 +3,18 @@
 
 pub mod credentials;
 pub mod guest;
+#[path = "../../crates/machines/qemu/src/lines.rs"]
+mod lines;
 pub mod machine_log;
 pub mod machined;
 pub mod messages;
+#[path = "../../crates/machines/qemu/src/qmp.rs"]
+#[allow(dead_code, unreachable_pub, reason = "it has more than is used here")]
+mod qmp;
 pub mod relay;
 pub mod resolver;
 mod terminal;
+pub mod virtual_machine;
 
 /// As the agent has it; its `offer.rs` looks for it here.
 mod encode {

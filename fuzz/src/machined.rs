@@ -27,7 +27,9 @@ pub fn requests(data: &[u8]) {
             }
             assert!(POLICY.check(&spec, 2).is_err());
         }
-        Request::Inspect(id) | Request::Destroy(id) | Request::Exited(id) | Request::Logs(id) | Request::Usage(id) => a_name(id.as_str()),
+        Request::Inspect(id) | Request::Destroy(id) | Request::Exited(id) | Request::Logs(id) | Request::Usage(id) => {
+            a_name(id.as_str())
+        }
         Request::Reach(id, reach) => {
             a_name(id.as_str());
             if reach.check().is_ok() {

@@ -1,0 +1,4 @@
+//! What QEMU says to its launcher.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| anteroom_fuzz::virtual_machine::qmp(data));
