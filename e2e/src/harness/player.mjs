@@ -115,7 +115,10 @@ export class Player {
       const all = [...(await peer.getStats()).values()];
       const video = all.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
       const codec = all.find(({ id }) => id === video?.codecId)?.mimeType;
-      return { states, state: peer.connectionState, frames: video?.framesDecoded ?? 0, codec, tracks: peer.getReceivers().length };
+      // The rest explains a picture that stands still.
+      const { packetsReceived, packetsLost, framesReceived, keyFramesDecoded, nackCount, pliCount } = video ?? {};
+      const stream = { packetsReceived, packetsLost, framesReceived, keyFramesDecoded, nackCount, pliCount };
+      return { states, state: peer.connectionState, frames: video?.framesDecoded ?? 0, codec, tracks: peer.getReceivers().length, stream };
     });
   }
 
