@@ -16,7 +16,6 @@ export PATH := $(TOOLS_DIR)/bin:$(PATH)
 ANTEROOM := $(CARGO_TARGET_DIR)/release/anteroom
 # Machines are made of namespaces, devices and firewall rules, which only root can make.
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo env HOME="$(HOME)" PATH="$(PATH)")
-NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 
 .PHONY: help run test root check fmt clippy layers licences advisories unit web web-test build image e2e bench model sim fuzz install-run install-test install-fuzz
 
@@ -71,7 +70,7 @@ advisories: install-test
 web: web/dist/index.html
 
 web/node_modules/.package-lock.json: web/package-lock.json
-	cd web && $(NPM_CI) && touch node_modules/.package-lock.json
+	scripts/npm-ci.sh web
 
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json web/package.json -type f 2>/dev/null)
 
@@ -89,7 +88,7 @@ image: build
 	$(AS_ROOT) $(ANTEROOM) image build
 
 e2e/node_modules/.package-lock.json: e2e/package-lock.json
-	cd e2e && $(NPM_CI) && touch node_modules/.package-lock.json
+	scripts/npm-ci.sh e2e
 
 e2e: root install-test build image e2e/node_modules/.package-lock.json
 	npm test --prefix e2e
