@@ -1,9 +1,10 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
+import { xtermChanges } from "./xterm-changes";
 
 // What is built must pass `default-src 'self'`: nothing inline, no data: URLs.
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), xtermChanges()],
   build: {
     target: "es2022",
     assetsInlineLimit: 0,
@@ -13,6 +14,6 @@ export default defineConfig({
   server: {
     port: 5173,
     strictPort: true,
-    proxy: { "/api": { target: "http://127.0.0.1:4000", changeOrigin: true } },
+    proxy: { "/api": { target: "http://127.0.0.1:4000", changeOrigin: true, ws: true } },
   },
 });

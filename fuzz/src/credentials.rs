@@ -15,9 +15,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::part;
 
-const PROVIDERS: [&str; 3] = [
+const PROVIDERS: [&str; 4] = [
     include_str!("../../providers/claude-code.toml"),
     include_str!("../../providers/codex.toml"),
+    include_str!("../../providers/github-cli.toml"),
     include_str!("../../providers/wrangler.toml"),
 ];
 
@@ -45,7 +46,10 @@ pub fn credential_files(data: &[u8]) {
 
 fn rules() -> Vec<CredentialRules> {
     let known = PROVIDERS.map(|text| toml::from_str::<Provider>(text).expect("our files are right").credential);
-    known.into_iter().chain([FileFormat::Json, FileFormat::Toml, FileFormat::Opaque].map(of_format)).collect()
+    known
+        .into_iter()
+        .chain([FileFormat::Json, FileFormat::Toml, FileFormat::Yaml, FileFormat::Opaque].map(of_format))
+        .collect()
 }
 
 /// Rules that read all that rules can read.

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Runs } from "./runs.mjs";
 import { makeId, Refused, Session } from "./sessions.mjs";
 import { signal as signaling } from "./signaling.mjs";
 import { whep } from "./whep.mjs";
@@ -20,14 +21,40 @@ const PROVIDERS = [
     "Claude Code",
     "Anthropic",
     "Anthropic's coding agent for the terminal, with your Claude plan.",
+    ["desktop", "paste"],
+    true,
   ],
-  ["codex", "Codex", "OpenAI", "OpenAI's coding agent for the terminal, with your ChatGPT plan."],
-  ["wrangler", "Wrangler", "Cloudflare", "Cloudflare's command line for Workers, Pages, R2 and D1."],
-].map(([id, name, vendor, description]) => ({ id, name, vendor, description }));
+  [
+    "codex",
+    "Codex",
+    "OpenAI",
+    "OpenAI's coding agent for the terminal, with your ChatGPT plan.",
+    ["desktop", "device", "paste"],
+    true,
+  ],
+  [
+    "wrangler",
+    "Wrangler",
+    "Cloudflare",
+    "Cloudflare's command line for Workers, Pages, R2 and D1.",
+    ["desktop"],
+    false,
+  ],
+  ["github-cli", "GitHub CLI", "GitHub", "GitHub's command line.", ["device", "desktop"], true],
+].map(([id, name, vendor, description, methods, runnable]) => ({
+  id,
+  name,
+  vendor,
+  description,
+  methods,
+  runnable,
+}));
 
 export class Mock {
   sessions = new Map();
   credentials = new Map();
+  /** What each provider's last sign-in took. */
+  chosen = new Map();
   token = makeId("");
   /** Answers with 503 while it is set: a controller that restarts. */
   down = false;
@@ -62,6 +89,8 @@ export class Mock {
    * @type {number | undefined}
    */
   ahead = undefined;
+  /** The remote CLIs, and their terminals. */
+  runs = new Runs();
   /** Called with each new session. */
   onSession = () => {};
   /** Where it listens, once it does. */
@@ -73,6 +102,7 @@ export class Mock {
   constructor({ dist }) {
     this.dist = dist;
     this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
   async listen(port = 0) {
@@ -85,10 +115,12 @@ export class Mock {
   /** As a controller's end does: every open call and stream breaks. */
   dropConnections() {
     this.#server.closeAllConnections();
+    this.runs.drop();
   }
 
   async close() {
     this.dropConnections();
+    this.runs.close();
     await new Promise((done) => this.#server.close(done));
   }
 
@@ -104,6 +136,8 @@ export class Mock {
       account,
       connectedAt,
       connectedBy: ME.name,
+      provider,
+      savedAt: connectedAt,
       version: 1,
     });
   }
@@ -129,13 +163,25 @@ export class Mock {
     }
   }
 
+  #upgrade(request, socket, head) {
+    if (this.down) {
+      this.refused += 1;
+      return socket.destroy();
+    }
+    this.runs.connect(request, socket, head, new URL(request.url, this.origin), this.#isPerson(request));
+  }
+
+  #isPerson({ headers }) {
+    return headers.cookie?.includes(`anteroom=${this.token}`) ?? false;
+  }
+
   #answer(request, url, body, response, signal) {
     if (url.pathname.startsWith("/mock/"))
       return this.#static(HERE, url.pathname.slice("/mock".length), response);
     if (url.searchParams.has("token")) return this.#enter(url, response);
     if (!url.pathname.startsWith("/api/")) return this.#static(this.dist, url.pathname, response);
     const isGuest = request.headers.authorization === "Bearer guest";
-    if (!isGuest && !request.headers.cookie?.includes(`anteroom=${this.token}`)) {
+    if (!isGuest && !this.#isPerson(request)) {
       throw new Refused(401, "no-access", "Open the page with a link that `anteroom link` prints.");
     }
     return this.#api({
@@ -174,10 +220,15 @@ export class Mock {
     if (path === "/api/me") return { body: { user: ME } };
     if (path === "/api/providers")
       return { body: { providers: PROVIDERS.map((provider) => this.#provider(provider)) } };
+    if (path === "/api/credentials")
+      return {
+        body: { credentials: [...this.credentials.keys()].map((provider) => this.#credential(provider)) },
+      };
     if (path === "/api/vm/auth" && method === "POST") return this.#start(call);
     if (path === "/api/webrtc/ice-servers") return this.#relays(call);
     if (path === "/api/connection" && this.connection) return { body: this.connection };
     if (path.startsWith("/api/machines")) return this.#machines(call);
+    if (path.startsWith("/api/runs")) return this.runs.answer(call);
     if (path === "/api/connection/events") return hello(call, this.holdsStreamsBack);
     const [, noun, id, rest] =
       /^\/api\/(credentials|session|webrtc\/session)\/([^/]+)(?:\/(.*))?$/.exec(path) ?? [];
@@ -189,7 +240,9 @@ export class Mock {
     if (rest === "hosts" && session.hosts)
       return { body: session.allow(call.body?.host ?? call.query.get("host"), method === "POST") };
     if (rest?.startsWith("whep")) return whep(session, rest.split("/")[1], call);
+    if (rest === "paste") return session.paste(call.body.text);
     if (method === "DELETE") {
+      session.refuseCancel();
       session.state("cancelled", { code: "cancelled-by-person", detail: "The person cancelled." });
       session.step("machine-destroyed");
     }
@@ -200,8 +253,20 @@ export class Mock {
     const active = [...this.sessions.values()].find(
       ({ view, ended }) => view.provider === provider.id && !ended,
     );
-    const credential = this.credentials.get(provider.id);
-    return { ...provider, ...(credential && { credential }), ...(active && { session: active.view }) };
+    const credential = this.#credential(provider.id);
+    const method = this.chosen.get(provider.id) ?? provider.methods[0];
+    return {
+      ...provider,
+      method,
+      ...(credential && { credential }),
+      ...(active && { session: active.view }),
+    };
+  }
+
+  #credential(provider) {
+    const credential = this.credentials.get(provider);
+    const holder = this.runs.holder(provider);
+    return credential && { ...credential, ...(holder && { holder }) };
   }
 
   #start({ headers, body }) {
@@ -211,16 +276,21 @@ export class Mock {
     if (!session) {
       if (!PROVIDERS.some(({ id }) => id === body.provider))
         throw new Refused(422, "unknown-provider", "No such provider.", { field: "provider" });
-      session = new Session(body.provider);
+      session = new Session(body.provider, body.method);
+      this.chosen.set(body.provider, body.method);
       this.#keys.set(key, session);
       this.sessions.set(session.id, session);
       session.waits = this.ahead !== undefined;
-      session.offer(body.webrtcOffer.offer, body.webrtcOffer.candidates);
+      if (body.method === "desktop") session.offer(body.webrtcOffer.offer, body.webrtcOffer.candidates);
+      else session.begin();
       if (body.relayTicket) this.tickets.push(body.relayTicket);
       if (this.ahead !== undefined) session.queue(this.ahead);
       this.onSession(session);
     }
-    return { status: 201, body: { sessionId: session.id, epoch: 1, state: session.view.state } };
+    return {
+      status: 201,
+      body: { sessionId: session.id, epoch: session.view.epoch, state: session.view.state },
+    };
   }
 
   #machines({ path }) {

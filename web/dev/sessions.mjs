@@ -4,6 +4,7 @@
 import { randomBytes } from "node:crypto";
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+const SIGN_IN_MS = 15 * 60 * 1000;
 const ENDS = new Set(["succeeded", "failed", "cancelled", "timed-out"]);
 const EPOCH_STEPS = new Set(["answer-stored", "ice-connected", "dtls-connected", "frame-decoded"]);
 
@@ -22,7 +23,7 @@ export class Refused extends Error {
 export class Session {
   #waiters = new Set();
 
-  constructor(provider) {
+  constructor(provider, method) {
     this.events = [];
     this.epochs = new Map();
     /** View-only connections by id, and their log as the machine reads it. */
@@ -34,9 +35,15 @@ export class Session {
     this.hosts = undefined;
     /** The machine asks for views: it has something to show. */
     this.shows = false;
+    /** What was brought back. */
+    this.pastes = [];
+    /** Why the next text that is brought back is refused. */
+    this.refusesPaste = undefined;
     this.view = {
       sessionId: makeId("ses_"),
       provider,
+      method,
+      pasted: 0,
       state: "waiting-for-offer",
       epoch: 0,
       connection: "new",
@@ -67,10 +74,43 @@ export class Session {
     this.#append(epoch, "browser", candidates);
     if (epoch === 1) {
       this.step("offer-stored");
-      if (this.waits) this.state("queued");
-      else this.state("starting");
+      this.begin();
     }
     return epoch;
+  }
+
+  /** Without a desktop there is no offer to wait for. */
+  begin() {
+    this.state(this.waits ? "queued" : "starting");
+  }
+
+  /** The CLI has printed a code. */
+  code(code, url) {
+    this.view = { ...this.view, deviceCode: { code, url } };
+    this.step("code-found");
+    this.#emit({ kind: "device-code", deviceCode: this.view.deviceCode });
+  }
+
+  paste(text) {
+    this.#refuseIfEnded();
+    if (this.refusesPaste) throw this.refusesPaste;
+    this.pastes.push(text);
+    const { pasteRefused: _, ...view } = this.view;
+    this.view = { ...view, pasted: this.pastes.length };
+    this.#emit({ kind: "pasted", count: this.pastes.length });
+    return { status: 204 };
+  }
+
+  /** The machine can't use the last text. */
+  strayPaste(detail) {
+    this.view = { ...this.view, pasteRefused: detail };
+    this.#emit({ kind: "paste-refused", detail });
+  }
+
+  refuseCancel() {
+    this.#refuseIfEnded();
+    if (this.view.state === "saving")
+      throw new Refused(409, "saving", "The credential is being saved; there is nothing to cancel any more.");
   }
 
   answer(epoch, answer, candidates) {
@@ -102,8 +142,9 @@ export class Session {
   state(state, reason) {
     if (this.ended) return;
     const ended = ENDS.has(state) ? { endedAt: Date.now(), reason } : {};
-    const { ahead: _, ...view } = this.view;
-    this.view = { ...view, state, ...ended };
+    const { ahead: _, deadlineAt: __, ...view } = this.view;
+    const deadline = state === "signing-in" ? { deadlineAt: Date.now() + SIGN_IN_MS } : {};
+    this.view = { ...view, state, ...ended, ...deadline };
     this.#emit({ kind: "state", state, ...(reason ? { reason } : {}) });
   }
 

@@ -8,6 +8,7 @@ import "./ui/styles/tokens.css";
 import "./ui/styles/base.css";
 import "./ui/styles/dashboard.css";
 import "./ui/styles/signin.css";
+import "./ui/styles/light.css";
 import "./ui/styles/connection.css";
 import "./ui/styles/machines.css";
 

@@ -79,6 +79,32 @@ export async function bringMachine({ mock, machines }: Desk, mode: Mode = "good"
   return guest;
 }
 
+export const DEVICE_URL = "https://auth.example.test/device";
+export const LOGIN_URL = `https://auth.example.test/oauth/authorize?redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fcb&state=${"s".repeat(400)}`;
+
+/** Connects a provider by a method of its card's menu. */
+export async function choose({ page }: Desk, name: string, method: string): Promise<void> {
+  await page.getByRole("button", { name: `Other ways to sign in to ${name}` }).click();
+  await page.locator(`.method-menu [data-method="${method}"]`).click();
+}
+
+/** The sign-in of this method has begun, and waits for the person. */
+export async function personsTurn({ mock, page }: Desk, method: "device" | "paste"): Promise<void> {
+  await expect.poll(() => mock.session?.view.method, { timeout: SOON_MS }).toBe(method);
+  toPersonsTurn(mock.session, method === "device" ? DEVICE_URL : LOGIN_URL);
+  await page.getByRole("heading", { name: "in your own browser" }).waitFor();
+}
+
+/** Plays the machine of a sign-in without a desktop until the person has to do something. */
+export function toPersonsTurn(session: Desk["mock"]["session"], url: string): void {
+  for (const step of ["machine-created", "agent-ready"]) session.step(step);
+  session.state("signing-in");
+  session.step("cli-started");
+  if (session.view.method === "device") return session.code("WDJB-MJHT", url);
+  session.step("url-found");
+  session.url(url);
+}
+
 /** Waits until the machine has let an epoch go by: what is set after this is for the next one. */
 async function silenced(guest: Page): Promise<void> {
   await guest.waitForFunction(() =>

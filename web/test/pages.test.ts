@@ -66,8 +66,12 @@ describe("a second page", () => {
 
   it("has the desktop also when it was told of the newest epoch by the refusal of its offer alone", async () => {
     const other = await desk.context.newPage();
-    for (const told of ["**/events", `**/api/session/${desk.mock.session.view.sessionId}`])
-      await other.route(told, (route) => route.abort());
+    await other.route("**/events", (route) => route.abort());
+    // A view from before the first offer: it says that there is a desktop, and of no epoch.
+    const { view } = desk.mock.session;
+    await other.route(`**/api/session/${view.sessionId}`, (route) =>
+      route.fulfill({ json: { ...view, epoch: 0 } }),
+    );
     const offers: (number | undefined)[] = [];
     other.on("request", (request) => {
       if (request.method() === "POST" && request.url().endsWith("/offer"))

@@ -5,6 +5,7 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { Refused } from "../dev/sessions.mjs";
 import {
   administer,
   bringMachine,
@@ -15,6 +16,7 @@ import {
   live,
   open,
   setMode,
+  toPersonsTurn,
   watching,
 } from "./harness";
 
@@ -115,6 +117,62 @@ async function elsewhere({ page, context }: Desk, shot: (name: string) => Promis
   await other.close();
 }
 
+/** Sign-ins in the person's own browser, wide and narrow. */
+async function light({ page, mock }: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
+  const both = async (name: string) => {
+    await shot(name);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await shot(`${name}-narrow`);
+    await page.setViewportSize({ width: 1280, height: 800 });
+  };
+  // Opened by the keyboard, anew at each width: that shows the focus, and where the menu goes.
+  const menu = async (button: string, name: string) => {
+    for (const [width, end] of [
+      [1280, ""],
+      [390, "-narrow"],
+    ] as const) {
+      await page.setViewportSize({ width, height: width === 390 ? 844 : 800 });
+      await page.getByRole("button", { name: button }).press("ArrowDown");
+      await page.getByRole("menu").waitFor();
+      await shot(`${name}${end}`);
+      await page.keyboard.press("Escape");
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
+  };
+  await menu("Other ways to sign in to Codex", "27-ways");
+  await page.getByRole("button", { name: "Connect GitHub CLI" }).click();
+  await page.locator('.progress [data-phase="cli"]').waitFor();
+  await both("28-light-progress");
+  toPersonsTurn(mock.session, "https://github.com/login/device");
+  await page.getByRole("timer").waitFor();
+  await both("29-code");
+  await menu("Sign in another way", "30-another-way");
+  mock.session.state("failed", { code: "cli-failed", detail: "gh auth login ended with exit code 1." });
+  await page.getByRole("button", { name: "Back to connections" }).click();
+  await page.getByRole("button", { name: "Other ways to sign in to Claude Code" }).click();
+  await page.locator('.method-menu [data-method="paste"]').click();
+  await page.locator('.progress [data-phase="cli"]').waitFor();
+  toPersonsTurn(
+    mock.session,
+    `https://auth.example.test/oauth/authorize?response_type=code&client_id=app_EMoamEEZ73f0CkXaXp7hrann&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fcallback&scope=openid%20profile%20offline_access&state=${"h2Yb".repeat(60)}`,
+  );
+  await page.getByRole("timer").waitFor();
+  await both("31-link");
+  mock.session.refusesPaste = new Refused(422, "invalid", "The text has control characters. Paste it again.");
+  await page.getByLabel("Paste the code").fill("4/0AX4XfWh-code#state");
+  await page.keyboard.press("Enter");
+  await page.getByText("It was not taken.").waitFor();
+  await both("32-refused");
+  mock.session.refusesPaste = undefined;
+  await page.keyboard.press("Enter");
+  await page.getByText("The CLI is checking it").waitFor();
+  await both("33-checking");
+  mock.session.state("timed-out", { code: "sign-in-timeout", detail: "The 15 minutes are over." });
+  await page.getByText("The link is good for nothing").waitFor();
+  await both("34-light-failure");
+  await page.getByRole("button", { name: "Back to connections" }).click();
+}
+
 async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
   const { page, mock } = desk;
   mock.connected("wrangler", "ada@example.test", 3);
@@ -123,6 +181,7 @@ async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Prom
   await shot("1-dashboard");
   await connection(desk, shot);
   await machines(desk, shot);
+  await light(desk, shot);
   await page.getByRole("button", { name: "Remove Wrangler" }).click();
   await shot("2-remove");
   await page.keyboard.press("Escape");

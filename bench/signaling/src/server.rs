@@ -10,7 +10,7 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, KeepSettings, PoolSettings, Ports, Settings,
+    Catalogue, Controller, DeadlineOverrides, KeepSettings, PoolSettings, Ports, RunSettings, Settings,
     http::{self, Bounds, Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
@@ -132,6 +132,7 @@ fn settings(guest: SocketAddr) -> Settings {
         pool: PoolSettings::default(),
         keep: KeepSettings::default(),
         max_queued: 0,
+        runs: RunSettings::default(),
     }
 }
 

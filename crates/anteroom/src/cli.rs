@@ -2,18 +2,17 @@
 
 use std::{error::Error, fs, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use anteroom_controller::{Ports, ports::Clock as _};
-use anteroom_protocol::{MachineId, Secret};
+use anteroom_controller::{COMMAND_LIFETIME_MS, LINK_LIFETIME_MS, Ports, ports::Clock as _};
+use anteroom_protocol::{MachineId, ProviderId, Secret, provider::MethodKind};
 use anteroom_store::Store;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, builder::TypedValueParser as _};
 
 use crate::{
+    client::Server,
     config::{Config, Flags},
-    doctor,
+    connect, doctor,
     edge::{SystemClock, SystemEntropy},
-    logs, machined,
-    machines::{self, Server},
-    providers, serve,
+    login, logs, machined, machines, providers, run, serve,
     user::User,
     vault, wiring,
 };
@@ -57,6 +56,32 @@ enum Command {
         /// Ends when its standard input does, as with a terminal that is closed.
         #[arg(long)]
         until_eof: bool,
+    },
+    /// Signs in to a command-line tool from here, in your own browser, and saves its credential on the server. It asks the server
+    /// of `anteroom login`, or else the one that runs on this host.
+    Connect {
+        /// As `anteroom providers list` shows it.
+        provider: ProviderId,
+        /// How, where the tool has more than one way.
+        #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(["device", "paste"]).map(|word| light(&word)))]
+        method: Option<MethodKind>,
+    },
+    /// Runs a connected tool on a machine, from here: its terminal is this one, or its input, output and exit code are those of a
+    /// program in a script. Asks the same server as `connect`.
+    Run {
+        /// As `anteroom providers list` shows it.
+        provider: ProviderId,
+        /// Stops a run that uses the credential now; what that has changed is saved first.
+        #[arg(long)]
+        take_over: bool,
+        /// What is added to the tool's command.
+        #[arg(last = true, value_name = "ARGUMENT")]
+        arguments: Vec<String>,
+    },
+    /// Keeps which server `connect` and `run` ask, and the token that opens it. The token comes from the standard input.
+    Login {
+        /// Its address, such as https://anteroom.example.org.
+        server: String,
     },
     /// Prints a new link that signs a browser in, once, within an hour.
     Link,
@@ -141,6 +166,9 @@ enum Vault {
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What any command may end with.
+/// How long the access of `anteroom run` to the server of this host lasts: as long as a run that is used may.
+const RUN_ACCESS_MS: i64 = 24 * 60 * 60 * 1000;
+
 type Done = Result<(), Box<dyn Error>>;
 
 /// Runs the command that the arguments name.
@@ -169,6 +197,9 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
     if let Command::Providers(Providers::Check { files }) = &arguments.command {
         return check_providers(files);
     }
+    if let Command::Login { server } = &arguments.command {
+        return log_in(server);
+    }
     if let Some(name) = &arguments.user {
         // SAFETY: no other thread has been started.
         unsafe { User::named(name)?.become_for_good()? };
@@ -189,12 +220,14 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
             Command::Image(command) => image(&config, &command),
             Command::Link => link(&config).await,
             Command::Token => token(&config).await,
+            Command::Connect { provider, method } => connect(&config, &provider, method).await,
+            Command::Run { provider, take_over, arguments } => run_tool(&config, &provider, arguments, take_over).await,
             Command::Providers(_) => list_providers(&config),
             Command::Machines(command) => machines(&config, &command).await,
             Command::Doctor { json } => doctor(&config, json).await,
             Command::Vault(Vault::Status) => vault_status(&config, key).await,
             Command::Vault(Vault::Rotate) => vault_rotate(&config, key).await,
-            Command::Openapi => Ok(()),
+            Command::Openapi | Command::Login { .. } => Ok(()),
         }
     });
     // What still runs in a thread is a driver's call that nobody waits for; the next start sees what became of it.
@@ -213,7 +246,7 @@ fn image(config: &Config, command: &Image) -> Done {
 
 fn list_providers(config: &Config) -> Done {
     for provider in wiring::catalogue(config)?.iter() {
-        let (package, version) = (&provider.install.npm, &provider.install.version);
+        let (package, version) = (provider.install.package(), &provider.install.version);
         println!("{:<16} {:<20} {package} {version}", provider.id.as_str(), provider.name);
     }
     Ok(())
@@ -260,19 +293,66 @@ async fn token(config: &Config) -> Done {
     Ok(())
 }
 
+/// The word of a method without a desktop.
+fn light(word: &str) -> MethodKind {
+    if word == "device" { MethodKind::Device } else { MethodKind::Paste }
+}
+
+fn log_in(server: &str) -> Done {
+    let file = login::file()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(login::log_in(server, &file))?;
+    println!("{server} is asked from now on; {} has the token", file.display());
+    Ok(())
+}
+
+async fn connect(config: &Config, provider: &ProviderId, method: Option<MethodKind>) -> Done {
+    let server = chosen_server(config, LINK_LIFETIME_MS).await?;
+    println!("{}", connect::connect(&server, provider, method).await?);
+    Ok(())
+}
+
+/// The exit code is the tool's.
+async fn run_tool(config: &Config, provider: &ProviderId, arguments: Vec<String>, take_over: bool) -> Done {
+    let server = chosen_server(config, RUN_ACCESS_MS).await?;
+    let code = run::run(&server, provider, arguments, take_over).await?;
+    // A thread still waits for the standard input, and nothing else is left to do.
+    std::process::exit(code)
+}
+
+/// The server of `anteroom login`, or else the one that runs on this host.
+async fn chosen_server(config: &Config, lifetime_ms: i64) -> Result<Server, Box<dyn Error>> {
+    match login::server(&login::file()?)? {
+        Some(server) => Ok(server),
+        None => local_server(config, lifetime_ms).await,
+    }
+}
+
+/// The server that runs on this host with this configuration, by an access of the command's own.
+async fn local_server(config: &Config, lifetime_ms: i64) -> Result<Server, Box<dyn Error>> {
+    let token = access_ports(wiring::store(config).await?).new_command_token(lifetime_ms).await?;
+    let mut address = wiring::bound_address(config);
+    // A listener on all addresses is reached on this host's own.
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    Ok(Server::at(&format!("http://{address}"), token)?)
+}
+
 async fn machines(config: &Config, command: &Machines) -> Done {
-    let token = access_ports(wiring::store(config).await?).new_command_token().await?;
-    let server = Server::new(wiring::bound_address(config), token)?;
+    let server = &local_server(config, COMMAND_LIFETIME_MS).await?;
     match command {
-        Machines::List { json: true } => println!("{}", serde_json::to_string_pretty(&server.list().await?)?),
-        Machines::List { json: false } => print!("{}", machines::table(&server.list().await?, SystemClock.now())),
-        Machines::Logs { machine } => print!("{}", machines::log(&server.logs(machine).await?)),
+        Machines::List { json: true } => println!("{}", serde_json::to_string_pretty(&machines::list(server).await?)?),
+        Machines::List { json: false } => {
+            print!("{}", machines::table(&machines::list(server).await?, SystemClock.now()));
+        }
+        Machines::Logs { machine } => print!("{}", machines::log(&machines::logs(server, machine).await?)),
         Machines::Stop { machine } => {
-            server.stop(machine).await?;
+            machines::stop(server, machine).await?;
             println!("{machine} is being stopped");
         }
         Machines::Destroy { machine } => {
-            server.destroy(machine).await?;
+            machines::destroy(server, machine).await?;
             println!("{machine} is being destroyed, or what was kept of it is forgotten");
         }
     }

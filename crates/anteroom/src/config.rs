@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) relay: anteroom_relay::Config,
     /// Each desktop's size, pixels.
     pub(crate) desktop: DesktopSize,
+    /// Runs.
+    pub(crate) runs: Runs,
     /// Deadlines of a sign-in, milliseconds, in place of the defaults.
     pub(crate) deadlines: Deadlines,
     /// Log lines.
@@ -189,6 +191,14 @@ pub(crate) struct Network {
     pub(crate) allow: Vec<Exception>,
 }
 
+/// `[runs]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Runs {
+    /// Minutes after which a run ends in which nobody types and nothing is written.
+    pub(crate) idle_minutes: u32,
+}
+
 /// `[deadlines]`, milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -273,6 +283,7 @@ impl Default for Config {
             network: Network::default(),
             relay: anteroom_relay::Config::default(),
             desktop: DesktopSize { width: 1280, height: 720 },
+            runs: Runs { idle_minutes: 60 },
             deadlines: Deadlines::default(),
             log: Log {
                 format: LogFormat::Text,

@@ -141,13 +141,16 @@ impl Recipe {
     }
 }
 
-/// One line for each provider, in order of the ids: id, package, version, commands. `image/build` reads it.
+/// One line for each provider, in order of the ids: id, who publishes the package (`npm` or `debian`), package, version,
+/// commands. `image/build` reads it.
 pub(crate) fn pins(providers: &[Provider]) -> String {
     let lines: BTreeMap<&str, String> = providers
         .iter()
         .map(|provider| {
             let (id, install) = (provider.id.as_str(), &provider.install);
-            (id, format!("{id} {} {} {}\n", install.npm, install.version, install.commands.join(",")))
+            let publisher = if install.npm.is_some() { "npm" } else { "debian" };
+            let (package, version, commands) = (install.package(), &install.version, install.commands.join(","));
+            (id, format!("{id} {publisher} {package} {version} {commands}\n"))
         })
         .collect();
     lines.into_values().collect()

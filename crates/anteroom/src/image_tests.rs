@@ -12,9 +12,11 @@ fn provider(id: &str, version: &str) -> Provider {
         version = "{version}"
         commands = ["{id}", "{id}-helper"]
         [login]
-        command = ["{id}"]
         url_hosts = ["example.com"]
         timeout_seconds = 60
+        [[login.methods]]
+        kind = "desktop"
+        command = ["{id}"]
         [credential]
         settle_ms = 1
         rotates = false
@@ -60,7 +62,7 @@ fn the_digest_changes_with_every_part_of_the_recipe_and_with_nothing_else() {
 #[test]
 fn the_pins_are_one_line_for_each_provider_in_order() {
     let text = pins(&[provider("b", "1.0.0"), provider("a", "2.0.0")]);
-    assert_eq!(text, "a @x/a 2.0.0 a,a-helper\nb @x/b 1.0.0 b,b-helper\n");
+    assert_eq!(text, "a npm @x/a 2.0.0 a,a-helper\nb npm @x/b 1.0.0 b,b-helper\n");
 }
 
 #[test]
@@ -69,7 +71,7 @@ fn an_image_is_made_once_and_found_by_its_digest() {
     let recipe = recipe(directory.path(), &[provider("a", "2.0.0")]);
     let tree = recipe.build(cache.path()).unwrap();
     assert_eq!(tree, recipe.tree(cache.path()));
-    assert_eq!(fs::read_to_string(tree.join("pins")).unwrap(), "a @x/a 2.0.0 a,a-helper\n");
+    assert_eq!(fs::read_to_string(tree.join("pins")).unwrap(), "a npm @x/a 2.0.0 a,a-helper\n");
     // The script would fail on a tree that exists.
     assert_eq!(recipe.build(cache.path()).unwrap(), tree);
 }

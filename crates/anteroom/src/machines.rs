@@ -1,96 +1,32 @@
 //! `anteroom machines`: what an administrator sees of machines and does to them, by asking the server that runs. The command
 //! reads the database for an access of its own, which opens the server for a minute, and asks as any other program does.
 
-use std::{fmt::Write as _, net::SocketAddr, time::Duration};
+use std::fmt::Write as _;
 
-use anteroom_controller::{FailedMachineView, MachineList, MachineLog, MachineState, MachineView, Token};
-use anteroom_protocol::{MachineId, UnixMillis, problem::Problem};
-use reqwest::{Client, Method, StatusCode, redirect::Policy};
-use serde::de::DeserializeOwned;
+use anteroom_controller::{FailedMachineView, MachineList, MachineLog, MachineState, MachineView};
+use anteroom_protocol::{MachineId, UnixMillis};
+use reqwest::Method;
 
-/// How long the server may take: half a second of it is what measuring takes.
-const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// A list of as many machines as are told of, and the longest log, as JSON.
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+use crate::client::{CallError, Server};
 
-/// Why the server did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MachinesError {
-    /// Nobody is there.
-    #[error("asking the server at {address}: {source}; does `anteroom serve` run, with the same configuration?")]
-    Away {
-        /// Where it was last.
-        address: SocketAddr,
-        /// What was said.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// It said no.
-    #[error("{0}")]
-    Refused(String),
-    /// It said what this program does not understand.
-    #[error("the server's answer ({0}) can't be read; is it of the same release?")]
-    Unreadable(StatusCode),
+/// All that there are.
+pub(crate) async fn list(server: &Server) -> Result<MachineList, CallError> {
+    server.read(Method::GET, "/api/machines").await
 }
 
-/// The server's calls for administrators.
-pub(crate) struct Server {
-    client: Client,
-    address: SocketAddr,
-    token: Token,
+/// What a machine wrote.
+pub(crate) async fn logs(server: &Server, id: &MachineId) -> Result<MachineLog, CallError> {
+    server.read(Method::GET, &format!("/api/machines/{id}/logs")).await
 }
 
-impl Server {
-    pub(crate) fn new(mut address: SocketAddr, token: Token) -> Result<Self, MachinesError> {
-        // A listener on all addresses is reached on this host's own.
-        if address.ip().is_unspecified() {
-            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
-        // A proxy of this shell's is for other hosts, and a redirection would carry the token elsewhere.
-        let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(CALL_TIMEOUT).build();
-        let client = client.map_err(|source| MachinesError::Away { address, source })?;
-        Ok(Self { client, address, token })
-    }
+/// Ends its sign-in.
+pub(crate) async fn stop(server: &Server, id: &MachineId) -> Result<(), CallError> {
+    server.have(Method::POST, &format!("/api/machines/{id}/stop")).await
+}
 
-    pub(crate) async fn list(&self) -> Result<MachineList, MachinesError> {
-        self.read(Method::GET, "").await
-    }
-
-    pub(crate) async fn logs(&self, id: &MachineId) -> Result<MachineLog, MachinesError> {
-        self.read(Method::GET, &format!("/{id}/logs")).await
-    }
-
-    pub(crate) async fn stop(&self, id: &MachineId) -> Result<(), MachinesError> {
-        self.call(Method::POST, &format!("/{id}/stop")).await.map(drop)
-    }
-
-    pub(crate) async fn destroy(&self, id: &MachineId) -> Result<(), MachinesError> {
-        self.call(Method::DELETE, &format!("/{id}")).await.map(drop)
-    }
-
-    async fn read<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, MachinesError> {
-        let (status, body) = self.call(method, path).await?;
-        serde_json::from_slice(&body).map_err(|_| MachinesError::Unreadable(status))
-    }
-
-    async fn call(&self, method: Method, path: &str) -> Result<(StatusCode, Vec<u8>), MachinesError> {
-        let away = |source: reqwest::Error| MachinesError::Away { address: self.address, source: source.without_url() };
-        let url = format!("http://{}/api/machines{path}", self.address);
-        let request = self.client.request(method, url).bearer_auth(self.token.expose());
-        let mut response = request.send().await.map_err(away)?;
-        let (status, mut body) = (response.status(), Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(away)? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(MachinesError::Unreadable(status));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        if status.is_success() {
-            return Ok((status, body));
-        }
-        let problem: Problem = serde_json::from_slice(&body).map_err(|_| MachinesError::Unreadable(status))?;
-        Err(MachinesError::Refused(problem.detail))
-    }
+/// Ends it, or forgets what was kept of it.
+pub(crate) async fn destroy(server: &Server, id: &MachineId) -> Result<(), CallError> {
+    server.have(Method::DELETE, &format!("/api/machines/{id}")).await
 }
 
 /// The list for a terminal.

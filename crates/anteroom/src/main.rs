@@ -1,13 +1,16 @@
 //! The program: reads the configuration, puts the parts together, and runs them. It decides nothing.
 
 mod cli;
+mod client;
 mod config;
+mod connect;
 mod doctor;
 mod driver;
 mod edge;
 mod embedded;
 mod image;
 mod key_file;
+mod login;
 mod logs;
 mod machined;
 mod machines;
@@ -15,6 +18,7 @@ mod names;
 mod process;
 mod providers;
 mod relay;
+mod run;
 mod serve;
 mod user;
 mod vault;

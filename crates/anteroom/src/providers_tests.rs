@@ -33,7 +33,10 @@ fn what_is_wrong_is_said_with_its_line_and_key() {
         with("path = \".codex/config.toml\"", "path = \"../config.toml\""),
         format!("HERE: login.files[0].path: {path}")
     );
-    assert_eq!(with("command = [\"codex\", \"login\"]", "command = []"), "HERE: login.command: must not be empty");
+    assert_eq!(
+        with("command = [\"codex\", \"login\", \"--device-auth\"]", "command = []"),
+        "HERE: login.methods[1].command: must not be empty"
+    );
     let unknown = with("settle_ms = 300", "settle = 300");
     assert!(unknown.starts_with("HERE: credential.settle: unknown field `settle`"), "{unknown}");
     let mistyped = with("timeout_seconds = 900", "timeout_seconds = \"900\"");

@@ -10,7 +10,8 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, CatalogueError, DeadlineOverrides, KeepSettings, PoolSettings, Restriction, Settings, ports::random,
+    Catalogue, CatalogueError, DeadlineOverrides, KeepSettings, PoolSettings, Restriction, RunSettings, Settings,
+    ports::random,
 };
 use anteroom_machines::{Additions, MachineFile};
 use anteroom_machines_host::{HostConfig, NetworkPolicy};
@@ -247,6 +248,7 @@ pub(crate) fn settings(
             machines: config.machines.keep_failed,
             for_ms: i64::from(config.machines.keep_failed_hours) * 60 * 60 * 1000,
         },
+        runs: RunSettings { idle_ms: i64::from(config.runs.idle_minutes) * 60 * 1000 },
         pool: PoolSettings {
             size: config.machines.pool,
             keep_free: u64::from(config.machines.pool_keep_free_mb) << 20,

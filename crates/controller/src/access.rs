@@ -11,7 +11,7 @@ pub const LINK_LIFETIME_MS: i64 = 60 * 60 * 1000;
 pub const COOKIE_LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// How long a command may take to ask the server what it was called for.
-const COMMAND_LIFETIME_MS: i64 = 60 * 1000;
+pub const COMMAND_LIFETIME_MS: i64 = 60 * 1000;
 
 impl Ports {
     /// A token for a link that signs the owner's browser in, once.
@@ -30,12 +30,12 @@ impl Ports {
         self.give_access(self.owner().await?, COOKIE_LIFETIME_MS, false).await
     }
 
-    /// A token with which one command of this program asks the server in the owner's name.
+    /// A token with which one command of this program asks the server in the owner's name, for so long.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn new_command_token(&self) -> Result<Token, Error> {
-        self.give_access(self.owner().await?, COMMAND_LIFETIME_MS, false).await
+    pub async fn new_command_token(&self, lifetime_ms: i64) -> Result<Token, Error> {
+        self.give_access(self.owner().await?, lifetime_ms, false).await
     }
 
     /// The owner of this installation.

@@ -28,8 +28,11 @@ impl Controller {
     /// # Errors
     /// Not base64: nothing changes. Blank, broken or older than the stored one: the session ends by it.
     pub(crate) async fn capture(&self, id: &SessionId, captured: CapturedCredential) -> Result<(), Error> {
-        let files = decoded(captured)?;
         let session = self.load(&Caller::Machine(id.clone()), id).await?.session;
+        if session.run.is_some() {
+            return self.write_back(id, captured).await;
+        }
+        let files = decoded(captured)?;
         let provider =
             self.catalogue.get(&session.provider).ok_or_else(|| Error::UnknownProvider(session.provider.clone()))?;
         let bundle = match CredentialBundle::new(files) {
@@ -67,7 +70,7 @@ impl Controller {
     }
 
     /// The row that is to be stored: the next version of the owner's credential for this provider.
-    fn sealed(
+    pub(crate) fn sealed(
         &self,
         session: &Session,
         bundle: &CredentialBundle,
@@ -105,11 +108,11 @@ impl Controller {
     }
 }
 
-fn examined_of(row: &CredentialRow) -> Examined {
+pub(crate) fn examined_of(row: &CredentialRow) -> Examined {
     Examined { account: row.account.clone(), freshness: row.freshness }
 }
 
-fn decoded(captured: CapturedCredential) -> Result<Vec<BundleFile>, Error> {
+pub(crate) fn decoded(captured: CapturedCredential) -> Result<Vec<BundleFile>, Error> {
     let decode = |(index, file): (usize, CapturedFile)| match STANDARD.decode(file.base64.expose()) {
         Ok(bytes) => Ok(BundleFile { path: file.path, contents: Secret::new(bytes) }),
         Err(_) => Err(Error::Invalid {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anteroom_protocol::{MachineId, SessionId, UnixMillis, UserId};
+use anteroom_protocol::{MachineId, SessionId, UnixMillis, UserId, run::LeaseHolder};
 use anteroom_session::{Change, Decision, Input, Refusal, Session, Write, is_worth_a_look};
 use anteroom_store::{CommitError, Extras, Store, Stored};
 use anteroom_vault::KeyRing;
@@ -18,6 +18,7 @@ use crate::{
     relays::{NoRelays, Reach, Relays},
     signal::Signal,
     starting::Starting,
+    terminal::Terminals,
     timer::Timer,
     wake::{Waiter, Wakers},
     wanted::Wanted,
@@ -74,6 +75,7 @@ pub struct Controller {
     /// Those for whose first picture the pool waits.
     pub(crate) starting: Starting,
     pub(crate) refused: RefusedHosts,
+    pub(crate) terminals: Terminals,
     wakers: Wakers,
     /// What commits want of machines.
     pub(crate) machines_wanted: Wanted,
@@ -119,6 +121,7 @@ impl Controller {
             pool: Pool::default(),
             starting: Starting::default(),
             refused: RefusedHosts::default(),
+            terminals: Terminals::default(),
             wakers: Wakers::default(),
             machines_wanted: Wanted::default(),
             queue_moved: Signal::default(),
@@ -198,7 +201,10 @@ impl Controller {
         let joins = change.writes.contains(&Write::JoinQueue);
         let end = change.session.end().map(|end| end.reason.code);
         Extras {
-            keep_failed: end.filter(|code| is_worth_a_look(*code)).map(|_| self.settings.keep.machines),
+            // A run's machine has the person's credential, which it is not to hold without a lease.
+            keep_failed: end
+                .filter(|code| change.session.run.is_none() && is_worth_a_look(*code))
+                .map(|_| self.settings.keep.machines),
             placement: plans.then(|| self.settings.placement.clone()),
             max_queued: joins.then_some(self.settings.max_queued),
             ..extras
@@ -211,12 +217,13 @@ impl Controller {
         self.wakers.wake(&session.id);
         if writes.iter().any(|write| matches!(write, Write::PlanMachine(_))) {
             self.starting.begin(&session.id, Instant::now());
-        } else if (session.has_picture() || session.end().is_some()) && self.starting.end(&session.id) {
+        } else if (session.has_begun() || session.end().is_some()) && self.starting.end(&session.id) {
             self.machines_wanted.ring();
         }
         if session.end().is_some() {
             self.reach.close(&session.id);
             self.refused.forget_all(&session.id);
+            self.terminals.forget(&session.id);
         }
         for write in writes {
             match write {
@@ -226,6 +233,7 @@ impl Controller {
                 Write::Offer { .. }
                 | Write::Answer { .. }
                 | Write::Candidates { .. }
+                | Write::Paste(_)
                 | Write::Event(_)
                 | Write::SawMachine(_) => {}
             }
@@ -293,6 +301,9 @@ impl From<CommitError> for Uncommitted {
             CommitError::NoCapacity(full) => Self::Error(Error::NoCapacity(full)),
             // Only the creation of a session names a pooled machine, and it looks at this error itself.
             CommitError::MachineTaken(_) => Self::Conflict,
+            CommitError::LeaseHeld(held) => {
+                Self::Error(Error::CredentialInUse(LeaseHolder { run_id: held.session, since: held.since }))
+            }
             CommitError::Store(error) => Self::Error(error.into()),
         }
     }

@@ -1,6 +1,7 @@
 //! What is connected: metadata only, never a secret (invariant sealed).
 
-use anteroom_protocol::{CredentialId, ProviderId, UnixMillis, UserId};
+use anteroom_protocol::{CredentialId, ProviderId, UnixMillis, UserId, run::LeaseHolder};
+use anteroom_store::CredentialRow;
 use serde::Serialize;
 
 use crate::{Controller, Error, error::Noun};
@@ -22,8 +23,11 @@ pub struct CredentialView {
     pub connected_by: String,
     /// When this version was saved.
     pub saved_at: UnixMillis,
-    /// 1 for the first; one more with each sign-in.
+    /// 1 for the first; one more with each sign-in, and with each change that a run has written back.
     pub version: u32,
+    /// The run that uses it, where one at a time may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<LeaseHolder>,
 }
 
 impl Controller {
@@ -32,7 +36,8 @@ impl Controller {
     /// # Errors
     /// What the store says.
     pub async fn credentials(&self, user: &UserId) -> Result<Vec<CredentialView>, Error> {
-        let view = |row: anteroom_store::CredentialRow| CredentialView {
+        let view = |row: CredentialRow, holder| CredentialView {
+            holder,
             id: row.id,
             provider: row.provider,
             account: row.account,
@@ -41,7 +46,12 @@ impl Controller {
             saved_at: row.saved_at,
             version: row.version,
         };
-        Ok(self.store.credentials_of(user).await?.into_iter().map(view).collect())
+        let mut views = Vec::new();
+        for row in self.store.credentials_of(user).await? {
+            let holder = self.holder_of(&row).await?;
+            views.push(view(row, holder));
+        }
+        Ok(views)
     }
 
     /// Forgets a credential in all its versions.

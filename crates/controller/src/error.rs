@@ -1,9 +1,10 @@
 //! Why a use case did not do what it was asked. How each becomes HTTP stands in `http::problems`.
 
 use anteroom_machines::OperationError;
-use anteroom_protocol::{ProviderId, sdpfrag::InvalidFragment, signaling::InvalidSignal};
+use anteroom_protocol::{ProviderId, run::LeaseHolder, sdpfrag::InvalidFragment, signaling::InvalidSignal};
 use anteroom_session::{Refusal, view::ViewRefusal};
 use anteroom_store::{Full, StoreError};
+use anteroom_vault::sealed::OpenError;
 
 /// What can be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum Noun {
     View,
     /// A machine, or what was kept of one.
     Machine,
+    /// A run.
+    Run,
     /// An address of the API, or a file of the page.
     Address,
 }
@@ -76,6 +79,21 @@ pub enum Error {
     /// What the CLI left is not worth keeping; the session has ended by it.
     #[error("the credential is refused: {0}")]
     CredentialRefused(String),
+    /// Another run of the person holds the credential.
+    #[error("run {} holds the credential", .0.run_id)]
+    CredentialInUse(LeaseHolder),
+    /// Nothing is connected.
+    #[error("nothing is connected for {0}")]
+    NotConnected(ProviderId),
+    /// The provider's file says nothing of runs.
+    #[error("{0} has no runs")]
+    NotRunnable(ProviderId),
+    /// What a run made of its credential is not taken; the stored one stays.
+    #[error("the run's credential is not taken: {0}")]
+    NotWrittenBack(String),
+    /// The stored credential does not open.
+    #[error("the stored credential does not open")]
+    NotOpened(#[source] OpenError),
     /// Others changed the session each time that this was decided.
     #[error("the session was changed {0} times while this was decided")]
     Busy(u32),

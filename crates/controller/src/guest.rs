@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anteroom_protocol::{
     MachineId, SessionId,
-    guest::{Assignment, Report, Reports},
+    guest::{Assignment, Report, Reports, Work},
     limits,
 };
 use anteroom_session::{
@@ -44,11 +44,15 @@ impl Controller {
         let session = self.decide(&Caller::Machine(id.clone()), id, Input::AgentSpoke).await?.session;
         let provider =
             self.catalogue.get(&session.provider).ok_or_else(|| Error::UnknownProvider(session.provider.clone()))?;
-        Ok(Assignment {
-            session_id: session.id,
-            login: provider.login.clone(),
-            credential: provider.credential.clone(),
-        })
+        let work = match &session.run {
+            Some(run) => provider.run_plan(&run.arguments, run.size, run.terminal).map(|run| Work::Run { run }),
+            None => provider.login.plan(session.method).map(|login| Work::SignIn { login }),
+        };
+        let work = work.ok_or_else(|| Error::Invalid {
+            field: "method".to_owned(),
+            problem: "is none of the provider's any more: its file has changed".to_owned(),
+        })?;
+        Ok(Assignment { session_id: session.id, work, credential: provider.credential.clone() })
     }
 
     /// Takes the agent's reports in their order. What ends the session ends the request as well.
@@ -90,8 +94,12 @@ fn check_one(report: &Report, hosts: &[String]) -> Result<(), (&'static str, Str
         Report::DesktopFailed { detail }
         | Report::CliNotStarted { detail }
         | Report::CliExited { detail, .. }
+        | Report::PasteRefused { detail }
         | Report::CredentialMissing { detail } => check_detail(detail).map_err(|problem| ("detail", problem)),
         Report::UrlFound { url, .. } => check_url(url, hosts).map_err(|problem| ("url", problem)),
+        Report::CodeFound { code } => check_code(&code.code)
+            .map_err(|problem| ("code.code", problem))
+            .and_then(|()| check_url(&code.url, hosts).map_err(|problem| ("code.url", problem))),
         Report::DesktopReady | Report::BrowserReady | Report::CliStarted | Report::UrlOpened => Ok(()),
     }
 }
@@ -101,6 +109,16 @@ pub(crate) fn check_detail(detail: &str) -> Result<(), String> {
         Err(format!("has {} bytes; at most {} are taken", detail.len(), limits::MAX_DETAIL_BYTES))
     } else {
         Ok(())
+    }
+}
+
+/// It is shown to a person as it is.
+fn check_code(code: &str) -> Result<(), String> {
+    let plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !code.is_empty() && code.len() <= limits::MAX_DEVICE_CODE_BYTES && plain {
+        Ok(())
+    } else {
+        Err(format!("must be 1 to {} letters, digits and hyphens", limits::MAX_DEVICE_CODE_BYTES))
     }
 }
 
@@ -135,6 +153,14 @@ fn is_host(host: &str, known: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_looks_like_a_device_code_is_shown() {
+        assert_eq!(check_code("ABCD-12345"), Ok(()));
+        for bad in ["", "AB CD", "<b>", "\u{202e}ABCD", &"A".repeat(limits::MAX_DEVICE_CODE_BYTES + 1)] {
+            assert!(check_code(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn only_https_urls_of_the_providers_hosts_are_shown() {

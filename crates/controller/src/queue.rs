@@ -4,7 +4,7 @@
 //! The rows say who waits. Whoever takes a place takes it in the transaction that plans the machine, so that it does not
 //! matter who looks, nor how often.
 
-use anteroom_protocol::{MachineId, SessionId};
+use anteroom_protocol::SessionId;
 use anteroom_session::{Input, Refusal, Session};
 use anteroom_store::{Extras, Full};
 
@@ -17,11 +17,6 @@ use crate::{
 const MAX_LOOKED_AT: u32 = 1024;
 
 impl Controller {
-    /// The machine for a session's first offer; none when it has to wait behind others, for then nobody overtakes them.
-    pub(crate) async fn machine_unless_queued(&self) -> Result<Option<MachineId>, Error> {
-        if self.store.queue(1).await?.is_empty() { Ok(Some(self.machine_for_session().await?)) } else { Ok(None) }
-    }
-
     /// How many are before this session, while it waits for a place.
     pub(crate) async fn ahead(&self, session: &Session) -> Result<Option<u32>, Error> {
         if session.queued_since().is_none() {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub keep: KeepSettings,
     /// Machines that wait for sessions.
     pub pool: PoolSettings,
+    /// Runs.
+    pub runs: RunSettings,
     /// Sessions that may wait for a place, when all are taken.
     pub max_queued: u32,
 }
@@ -54,6 +56,19 @@ pub struct PoolSettings {
     pub size: u32,
     /// Bytes of the host's memory that stay free: below this the pool is emptied.
     pub keep_free: u64,
+}
+
+/// How runs are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunSettings {
+    /// One that nobody uses ends after so long, milliseconds.
+    pub idle_ms: i64,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self { idle_ms: 60 * 60 * 1000 }
+    }
 }
 
 /// How many failed machines stay for a look, and for how long.
@@ -88,7 +103,16 @@ impl DeadlineOverrides {
     /// The deadlines of a sign-in at a provider.
     #[must_use]
     pub fn for_provider(&self, provider: &Provider) -> Deadlines {
-        let default = Deadlines::for_sign_in(provider.login.timeout_seconds);
+        self.over(Deadlines::for_sign_in(provider.login.timeout_seconds))
+    }
+
+    /// The deadlines of a run, which ends when nobody has used it for so long.
+    #[must_use]
+    pub fn for_run(&self, idle_ms: i64) -> Deadlines {
+        self.over(Deadlines::for_run(idle_ms))
+    }
+
+    fn over(&self, default: Deadlines) -> Deadlines {
         Deadlines {
             offer_ms: self.offer_ms.unwrap_or(default.offer_ms),
             queue_ms: self.queue_ms.unwrap_or(default.queue_ms),
@@ -97,6 +121,7 @@ impl DeadlineOverrides {
             answer_ms: self.answer_ms.unwrap_or(default.answer_ms),
             sign_in_ms: self.sign_in_ms.unwrap_or(default.sign_in_ms),
             saving_ms: self.saving_ms.unwrap_or(default.saving_ms),
+            idle_ms: default.idle_ms,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use anteroom_protocol::{
     Epoch, MachineId, ProviderId, SessionId, TicketId, UserId,
-    provider::Provider,
+    provider::{MethodKind, Provider},
     session::{ConnectionReport, SessionState, SessionView},
     signaling::{OfferWithCandidates, SdpDigest, check_candidates, check_sdp},
 };
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Caller, Controller, CredentialView, Error,
     controller::{Decided, Uncommitted},
+    error::Noun,
     ports::random,
 };
 
@@ -29,7 +30,11 @@ const MAX_KEY_BYTES: usize = 128;
 pub struct StartSignIn {
     /// What is to be connected.
     pub provider: ProviderId,
-    /// The page's offer. Without one the session waits for it, and no machine is made.
+    /// How the person wants to sign in, which is remembered. Without it: with a desktop where the provider has that method,
+    /// else by its first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<MethodKind>,
+    /// The page's offer, for a sign-in with a desktop. Without one such a session waits for it, and no machine is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webrtc_offer: Option<OfferWithCandidates>,
     /// The ticket that the page's relay credentials came with: they reach this session's machine from now on.
@@ -61,6 +66,12 @@ pub struct ProviderView {
     pub vendor: String,
     /// One sentence.
     pub description: String,
+    /// How one can sign in, in the order of the provider's file.
+    pub methods: Vec<MethodKind>,
+    /// The one that the person chose last, else the first.
+    pub method: MethodKind,
+    /// Whether it can be run when it is connected.
+    pub runnable: bool,
     /// What is connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialView>,
@@ -80,31 +91,28 @@ impl Controller {
         request: StartSignIn,
         key: Option<String>,
     ) -> Result<SignInStarted, Error> {
-        let provider = self.checked(&request, key.as_deref())?;
+        let (provider, method) = self.checked(&request, key.as_deref())?;
         if let Some(key) = &key
             && let Some(earlier) = self.store.session_by_key(user, key).await?
         {
-            return self.started_before(user, &earlier, &request).await;
+            return self.started_before(user, &earlier, &request, method).await;
         }
-        let session = self.new_session(user, provider);
-        let extras = Extras { idempotency_key: key, ..Extras::default() };
-        let mut queues = false;
+        let session = self.new_session(user, provider, method);
+        let extras = Extras { idempotency_key: key, chooses_method: request.method.is_some(), ..Extras::default() };
+        let mut source = Source::of(method, request.webrtc_offer.is_some());
         for tries in 1..=MAX_MACHINES_TRIED {
-            // Without an offer there is no machine (invariant offer-first).
-            let machine = match (&request.webrtc_offer, queues) {
-                (Some(_), false) if tries < MAX_MACHINES_TRIED => self.machine_unless_queued().await?,
-                (Some(_), true) => None,
-                (Some(_) | None, _) => Some(self.new_machine()),
-            };
+            let machine = self.machine_from(source, tries == MAX_MACHINES_TRIED).await?;
             let taken = machine.clone();
             let change = self.first_change(&session, request.webrtc_offer.clone(), machine)?;
             let extras = change.as_ref().map_or(extras.clone(), |change| self.placed(change, extras.clone()));
             match self.store.create_session(&session, change.as_ref(), extras).await {
                 Ok(()) => return Ok(self.stored(user, session, change, &request)),
-                Err(CommitError::Repeated(earlier)) => return self.started_before(user, &earlier, &request).await,
+                Err(CommitError::Repeated(earlier)) => {
+                    return self.started_before(user, &earlier, &request, method).await;
+                }
                 Err(CommitError::NoCapacity(_)) if taken.is_some() && tries < MAX_MACHINES_TRIED => {
                     taken.iter().for_each(|machine| self.pool.put_back(machine));
-                    queues = true;
+                    source = source.next();
                 }
                 Err(CommitError::MachineTaken(machine)) => {
                     tracing::debug!(%machine, "a pooled machine was bound or retired first");
@@ -133,7 +141,18 @@ impl Controller {
         }
     }
 
-    fn checked(&self, request: &StartSignIn, key: Option<&str>) -> Result<&Provider, Error> {
+    /// A machine from there; none when the session has to wait for a place. The last try takes no pooled one, which others
+    /// may be first to.
+    async fn machine_from(&self, source: Source, is_last_try: bool) -> Result<Option<MachineId>, Error> {
+        match source {
+            Source::Queue => Ok(None),
+            Source::Pool | Source::New if !self.store.queue(1).await?.is_empty() => Ok(None),
+            Source::Pool if !is_last_try => self.machine_for_session().await.map(Some),
+            Source::Pool | Source::New => Ok(Some(self.new_machine())),
+        }
+    }
+
+    fn checked(&self, request: &StartSignIn, key: Option<&str>) -> Result<(&Provider, MethodKind), Error> {
         if key.is_some_and(|key| {
             key.is_empty() || key.len() > MAX_KEY_BYTES || !key.bytes().all(|b| b.is_ascii_graphic())
         }) {
@@ -145,13 +164,15 @@ impl Controller {
         if let Some(offer) = &request.webrtc_offer {
             check_offer("webrtcOffer.", offer)?;
         }
-        self.catalogue.get(&request.provider).ok_or_else(|| Error::UnknownProvider(request.provider.clone()))
+        let provider =
+            self.catalogue.get(&request.provider).ok_or_else(|| Error::UnknownProvider(request.provider.clone()))?;
+        Ok((provider, method_of(request, provider)?))
     }
 
-    fn new_session(&self, user: &UserId, provider: &Provider) -> Session {
+    fn new_session(&self, user: &UserId, provider: &Provider, method: MethodKind) -> Session {
         let id = SessionId::from_random(random(&*self.entropy));
         let deadlines = self.settings.deadlines.for_provider(provider);
-        Session::new(id, user.clone(), provider.id.clone(), deadlines, self.now())
+        Session::new(id, user.clone(), (provider.id.clone(), method), deadlines, self.now())
     }
 
     fn first_change(
@@ -160,8 +181,13 @@ impl Controller {
         offer: Option<OfferWithCandidates>,
         machine: Option<MachineId>,
     ) -> Result<Option<Change>, Error> {
-        let Some(offer) = offer else { return Ok(None) };
-        match session.handle(offer_input(offer, machine), self.now())? {
+        let input = match offer {
+            Some(offer) => offer_input(offer, machine),
+            None if !session.has_desktop() => Input::Begin { machine },
+            // Without an offer there is no machine (invariant offer-first).
+            None => return Ok(None),
+        };
+        match session.handle(input, self.now())? {
             Decision::Changed(change) => Ok(Some(*change)),
             Decision::Same => Ok(None),
         }
@@ -173,6 +199,7 @@ impl Controller {
         user: &UserId,
         earlier: &SessionId,
         request: &StartSignIn,
+        method: MethodKind,
     ) -> Result<SignInStarted, Error> {
         let session = self.load(&Caller::Person(user.clone()), earlier).await?.session;
         let first = self.store.offer(earlier, Epoch(1)).await?;
@@ -180,7 +207,7 @@ impl Controller {
             let digest = SdpDigest::of(again.offer.sdp.expose());
             first.is_some_and(|first| SdpDigest::of(first.sdp.expose()) == digest)
         });
-        if session.provider != request.provider || !same_offer {
+        if session.provider != request.provider || session.method != method || !same_offer {
             return Err(Error::KeyReused);
         }
         self.bind_ticket(user, &session.id, request);
@@ -221,6 +248,9 @@ impl Controller {
     /// There is none of theirs.
     pub async fn view(&self, user: &UserId, id: &SessionId) -> Result<SessionView, Error> {
         let session = self.load(&Caller::Person(user.clone()), id).await?.session;
+        if session.run.is_some() {
+            return Err(Error::NotFound(Noun::Session));
+        }
         Ok(SessionView { ahead: self.ahead(&session).await?, ..session.view() })
     }
 
@@ -239,13 +269,17 @@ impl Controller {
     /// What the store says.
     pub async fn providers(&self, user: &UserId) -> Result<Vec<ProviderView>, Error> {
         let credentials = self.credentials(user).await?;
+        let chosen = self.store.chosen_methods(user).await?;
         let mut live: Vec<_> = self.store.sessions_of(user, RECENT_SESSIONS).await?;
-        live.retain(|stored| stored.session.end().is_none());
+        live.retain(|stored| stored.session.end().is_none() && stored.session.run.is_none());
         let card = |provider: &Provider| ProviderView {
             id: provider.id.clone(),
             name: provider.name.clone(),
             vendor: provider.vendor.clone(),
             description: provider.description.clone(),
+            methods: provider.login.kinds().collect(),
+            method: preferred(provider, &chosen),
+            runnable: provider.run.is_some(),
             credential: credentials.iter().find(|credential| credential.provider == provider.id).cloned(),
             session: live
                 .iter()
@@ -255,6 +289,54 @@ impl Controller {
         };
         Ok(self.catalogue.iter().map(card).collect())
     }
+}
+
+/// Where the machine of a new session comes from.
+#[derive(Clone, Copy)]
+enum Source {
+    /// One that is new: a light one is made faster than a desktop is replaced in the pool.
+    New,
+    /// The pool, where there is one, else a new one.
+    Pool,
+    /// There is no place.
+    Queue,
+}
+
+impl Source {
+    fn of(method: MethodKind, has_offer: bool) -> Self {
+        if method.has_desktop() && has_offer { Self::Pool } else { Self::New }
+    }
+
+    /// Where to look when there was no place. Pooled machines hold places too.
+    fn next(self) -> Self {
+        match self {
+            Self::New => Self::Pool,
+            Self::Pool | Self::Queue => Self::Queue,
+        }
+    }
+}
+
+/// The method of a request, which the provider must have.
+fn method_of(request: &StartSignIn, provider: &Provider) -> Result<MethodKind, Error> {
+    let has = |kind: &MethodKind| provider.login.kinds().any(|known| known == *kind);
+    let invalid =
+        |field: &str, problem: &str| Err(Error::Invalid { field: field.to_owned(), problem: problem.to_owned() });
+    let desktop = Some(MethodKind::Desktop).filter(has);
+    match request.method.or(desktop).or_else(|| provider.login.kinds().next()) {
+        Some(method) if !has(&method) => invalid("method", "is none of the provider's; GET /api/providers lists them"),
+        Some(method) if !method.has_desktop() && request.webrtc_offer.is_some() => {
+            invalid("webrtcOffer", "belongs to a sign-in with a desktop; this one has none")
+        }
+        Some(method) => Ok(method),
+        None => invalid("provider", "has no method to sign in"),
+    }
+}
+
+/// The method that was chosen last, while the provider has it.
+fn preferred(provider: &Provider, chosen: &[(ProviderId, MethodKind)]) -> MethodKind {
+    let last = chosen.iter().find(|(id, _)| *id == provider.id).map(|(_, method)| *method);
+    let mut kinds = provider.login.kinds();
+    last.filter(|last| provider.login.kinds().any(|kind| kind == *last)).or_else(|| kinds.next()).unwrap_or_default()
 }
 
 fn offer_input(offer: OfferWithCandidates, machine: Option<MachineId>) -> Input {

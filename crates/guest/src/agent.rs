@@ -9,7 +9,10 @@
 //!       └─ media engine, desktop: X server ► window manager ─► browser ◄─ pages ──┘
 //! ```
 //!
-//! A pooled machine is assigned when a session needs it; everything that needs no assignment is up by then.
+//! A pooled machine is assigned when a session needs it; everything that needs no assignment is up by then. A light machine, whose
+//! session has no desktop, has none of media, X server and browser; what the person has pasted is waited for in their place.
+//!
+//! A run has its own ways in place of the sign-in's: see [`crate::run`].
 //!
 //! The session's end, told by the controller, is the only regular end: after a credential is saved the browser
 //! still shows the provider's last page, and after a failure the person may want to read it.
@@ -18,20 +21,21 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anteroom_protocol::{
     Secret,
-    guest::{Assignment, Boot, CapturedCredential, CapturedFile, Report},
+    guest::{Assignment, Boot, Report, RunPlan, Work},
+    provider::{CredentialRules, LoginPlan},
 };
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
     browser,
-    capture::{Capture, Files},
+    capture::{Capture, as_captured},
     controller::{ClientError, Controller, CredentialFate, Ended},
     desktop::{self, Display},
-    layout::{Layout, cli_environment},
+    layout::{Layout, cli_environment, machine_environment},
     login::{self, LoginEvent, LoginSetup, cut},
     media::Config,
     reports::{self, Reporter},
+    run,
     shim::{self, Asked},
     signaling::{self, Stage},
 };
@@ -68,6 +72,7 @@ pub async fn run(boot: Boot, layout: Layout) -> Result<Ended, AgentError> {
         Err(ended) => return Ok(ended),
     };
     known.iter().for_each(say_assigned);
+    let has_desktop = known.as_ref().is_none_or(has_desktop);
     let listener = shim::listen(&layout.open_socket())
         .map_err(|source| AgentError::Socket { directory: layout.runtime_directory.clone(), source })?;
     let (asked_in, asked) = mpsc::channel(MAX_WAITING);
@@ -78,10 +83,10 @@ pub async fn run(boot: Boot, layout: Layout) -> Result<Ended, AgentError> {
     let machine = Machine { boot, layout, assigned, controller: controller.clone(), reporter };
     Ok(tokio::select! {
         ended = machine.wait_for_assignment() => ended,
-        ended = machine.viewers(displays.clone()) => ended,
+        ended = machine.viewers(displays.clone()), if has_desktop => ended,
         ended = async { machine.assignment().await; outbound.deliver(&controller).await } => ended,
-        ended = machine.desktop(&displays_in) => ended,
-        ended = machine.browser(displays.clone(), pages) => ended,
+        ended = machine.desktop(&displays_in), if has_desktop => ended,
+        ended = machine.browser(displays.clone(), pages), if has_desktop => ended,
         ended = machine.sign_in(displays, asked, pages_in) => ended,
         ended = async { shim::serve(listener, asked_in).await; std::future::pending().await } => ended,
     })
@@ -178,44 +183,107 @@ impl Machine {
         std::future::pending().await
     }
 
+    /// A CLI with a credential that is there.
+    async fn run(&self, plan: RunPlan, credential: CredentialRules, mut asked: mpsc::Receiver<Asked>) -> Ended {
+        let around = machine_environment(&self.layout, &self.boot.environment);
+        let around = run::Around {
+            boot: &self.boot,
+            controller: &self.controller,
+            reporter: &self.reporter,
+            home: &self.layout.home,
+            environment: cli_environment(&self.layout, &around, &plan.environment),
+        };
+        tokio::select! {
+            ended = run::run(around, plan, credential) => ended,
+            // Nobody sees this machine's browser: a CLI that is refused prints its page's address.
+            () = async { while let Some(asked) = asked.recv().await { drop(asked); } std::future::pending().await } => {
+                unreachable!("it waits for ever")
+            }
+        }
+    }
+
     /// The CLI, from its start to its saved credential.
     async fn sign_in(
         &self,
-        mut displays: watch::Receiver<Option<Display>>,
+        displays: watch::Receiver<Option<Display>>,
         asked: mpsc::Receiver<Asked>,
         pages: mpsc::Sender<String>,
     ) -> Ended {
-        let assignment = self.assignment().await;
-        let Some(display) = desktop::next_display(&mut displays, 0).await else { return std::future::pending().await };
-        match self.prepare(&assignment) {
-            Ok(capture) => {
-                let environment = cli_environment(&self.layout, &display.environment, &assignment.login);
-                if self.run_cli(&assignment, environment, asked, &pages).await == Some(0)
-                    && let Err(ended) = self.save(capture).await
-                {
-                    return ended;
+        let Assignment { work, credential, .. } = self.assignment().await;
+        let login = match work {
+            Work::SignIn { login } => login,
+            Work::Run { run } => return self.run(run, credential, asked).await,
+        };
+        let Some(around) = self.around(&login, displays).await else { return std::future::pending().await };
+        let (pasted_in, pasted) = mpsc::channel(MAX_WAITING);
+        tokio::select! {
+            ended = self.pastes(&login, pasted_in) => ended,
+            ended = async {
+                let environment = cli_environment(&self.layout, &around, &login.method.environment);
+                match self.prepare(&login, credential) {
+                    Ok(capture) => {
+                        if self.run_cli(&login, environment, (asked, pasted), &pages).await == Some(0)
+                            && let Err(ended) = self.save(capture).await
+                        {
+                            return ended;
+                        }
+                    }
+                    Err(detail) => self.reporter.report(Report::CliNotStarted { detail: cut(detail) }).await,
                 }
-            }
-            Err(detail) => self.reporter.report(Report::CliNotStarted { detail: cut(detail) }).await,
+                std::future::pending().await
+            } => ended,
         }
-        std::future::pending().await
+    }
+
+    /// The environment around the CLI: the desktop's, once that is there.
+    async fn around(
+        &self,
+        login: &LoginPlan,
+        mut displays: watch::Receiver<Option<Display>>,
+    ) -> Option<BTreeMap<String, String>> {
+        if login.method.kind.has_desktop() {
+            desktop::next_display(&mut displays, 0).await.map(|display| display.environment)
+        } else {
+            Some(machine_environment(&self.layout, &self.boot.environment))
+        }
+    }
+
+    /// What the person has pasted, to the CLI. Where nobody asks for offers, this hears of the session's end.
+    async fn pastes(&self, login: &LoginPlan, pasted: mpsc::Sender<Secret<String>>) -> Ended {
+        if login.method.kind.has_desktop() {
+            return std::future::pending().await;
+        }
+        let mut last = 0;
+        loop {
+            match self.controller.next_pastes(last).await {
+                Ok(pastes) => {
+                    last = pastes.next;
+                    for paste in pastes.pastes {
+                        // When the CLI has ended, nobody needs it.
+                        let _ = pasted.send(paste.text).await;
+                    }
+                }
+                Err(ended) => return ended,
+            }
+        }
     }
 
     /// Seed files, and then the watch: what was seeded is not taken for the CLI's work.
-    fn prepare(&self, assignment: &Assignment) -> Result<Capture, String> {
-        login::write_seed_files(&self.layout.home, &assignment.login.files).map_err(|error| error.to_string())?;
-        Capture::begin(&self.layout.home, assignment.credential.clone()).map_err(|error| error.to_string())
+    fn prepare(&self, login: &LoginPlan, credential: CredentialRules) -> Result<Capture, String> {
+        let files = login.files.iter().map(|file| (file.path.as_str(), file.content.as_bytes()));
+        login::write_files(&self.layout.home, files).map_err(|error| error.to_string())?;
+        Capture::begin(&self.layout.home, credential).map_err(|error| error.to_string())
     }
 
     /// Runs the CLI to its end and returns its exit code, if it ran.
     async fn run_cli(
         &self,
-        assignment: &Assignment,
+        login: &LoginPlan,
         environment: BTreeMap<String, String>,
-        asked: mpsc::Receiver<Asked>,
+        (asked, pasted): (mpsc::Receiver<Asked>, mpsc::Receiver<Secret<String>>),
         pages: &mpsc::Sender<String>,
     ) -> Option<i32> {
-        let setup = LoginSetup { login: assignment.login.clone(), environment, home: self.layout.home.clone() };
+        let setup = LoginSetup { plan: login.clone(), environment, home: self.layout.home.clone() };
         let (events_in, mut events) = mpsc::channel(MAX_WAITING);
         let told = async {
             let mut code = None;
@@ -223,24 +291,27 @@ impl Machine {
                 if let LoginEvent::Exited { code: exited, .. } = &event {
                     code = Some(*exited);
                 }
-                self.tell(event, pages).await;
+                self.tell(event, login.method.kind.has_desktop().then_some(pages)).await;
             }
             code
         };
-        tokio::join!(login::run(setup, asked, events_in), told).1
+        tokio::join!(login::run(setup, asked, pasted, events_in), told).1
     }
 
-    async fn tell(&self, event: LoginEvent, pages: &mpsc::Sender<String>) {
+    /// Reports it. Pages are for the machine's browser, where there is one.
+    async fn tell(&self, event: LoginEvent, pages: Option<&mpsc::Sender<String>>) {
         let report = match event {
             LoginEvent::Started => Report::CliStarted,
             LoginEvent::NotStarted { detail } => Report::CliNotStarted { detail: cut(detail) },
             LoginEvent::Url { found } => {
-                if !found.open_already {
+                if let Some(pages) = pages.filter(|_| !found.open_already) {
                     // The browser's part keeps the other end for the agent's whole life.
                     let _ = pages.send(found.url.clone()).await;
                 }
                 Report::UrlFound { url: found.url, source: found.source }
             }
+            LoginEvent::Code { code } => Report::CodeFound { code },
+            LoginEvent::PasteRefused { detail } => Report::PasteRefused { detail: cut(detail) },
             LoginEvent::Exited { code, detail } => {
                 tracing::info!(code, "the CLI ended");
                 Report::CliExited { code, detail }
@@ -272,14 +343,11 @@ impl Machine {
     }
 }
 
-fn say_assigned(assignment: &Assignment) {
-    tracing::info!(session = %assignment.session_id, "assigned");
+/// Whether the person sees the machine's desktop.
+fn has_desktop(assignment: &Assignment) -> bool {
+    assignment.work.has_desktop()
 }
 
-fn as_captured(files: Files) -> CapturedCredential {
-    let file = |(path, bytes): (String, Vec<u8>)| {
-        let bytes = Secret::new(bytes);
-        CapturedFile { path, base64: Secret::new(BASE64_STANDARD.encode(bytes.expose())) }
-    };
-    CapturedCredential { files: files.into_iter().map(file).collect() }
+fn say_assigned(assignment: &Assignment) {
+    tracing::info!(session = %assignment.session_id, "assigned");
 }

@@ -4,8 +4,6 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use anteroom_protocol::provider::Login;
-
 /// Variables that make CLIs believe that nobody can see a browser here. They stay unset whatever the
 /// operator's configuration brings; a provider's file may still set them for its own CLI.
 const MISLEADING: [&str; 6] = ["CI", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "DEBIAN_FRONTEND", "NO_BROWSER"];
@@ -69,9 +67,17 @@ impl Layout {
     }
 }
 
-/// The environment of the desktop's programs: what the machine brings, then what the agent knows better.
+/// The environment of the desktop's programs: the machine's, and the display.
 #[must_use]
 pub fn desktop_environment(layout: &Layout, machine: &[(String, String)], display: &str) -> BTreeMap<String, String> {
+    let mut environment = machine_environment(layout, machine);
+    environment.insert("DISPLAY".to_owned(), display.to_owned());
+    environment
+}
+
+/// The environment of every program: what the machine brings, then what the agent knows better.
+#[must_use]
+pub fn machine_environment(layout: &Layout, machine: &[(String, String)]) -> BTreeMap<String, String> {
     let mut environment: BTreeMap<String, String> =
         machine.iter().filter(|(name, _)| !MISLEADING.contains(&name.as_str())).cloned().collect();
     let shim = layout.shims.join("xdg-open").display().to_string();
@@ -83,7 +89,6 @@ pub fn desktop_environment(layout: &Layout, machine: &[(String, String)], displa
         ("LANG", "C.UTF-8".to_owned()),
         ("PATH", format!("{}:{}", layout.shims.display(), layout.path)),
         ("XDG_RUNTIME_DIR", layout.runtime_directory.display().to_string()),
-        ("DISPLAY", display.to_owned()),
         ("BROWSER", shim.clone()),
         ("GH_BROWSER", shim),
         (OPEN_SOCKET_VARIABLE, layout.open_socket().display().to_string()),
@@ -93,14 +98,19 @@ pub fn desktop_environment(layout: &Layout, machine: &[(String, String)], displa
     environment
 }
 
-/// The environment of the CLI: the desktop's, its terminal, and what the provider's file asks for.
+/// The environment of the CLI: the desktop's, or the machine's where there is none, its terminal, and what the provider's file
+/// asks for.
 #[must_use]
-pub fn cli_environment(layout: &Layout, desktop: &BTreeMap<String, String>, login: &Login) -> BTreeMap<String, String> {
-    let mut environment = desktop.clone();
+pub fn cli_environment(
+    layout: &Layout,
+    around: &BTreeMap<String, String>,
+    own: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut environment = around.clone();
     environment.insert("TERM".to_owned(), "xterm-256color".to_owned());
     environment.insert("COLORTERM".to_owned(), "truecolor".to_owned());
     let home = layout.home.display().to_string();
-    environment.extend(login.environment.iter().map(|(name, value)| (name.clone(), value.replace("{home}", &home))));
+    environment.extend(own.iter().map(|(name, value)| (name.clone(), value.replace("{home}", &home))));
     environment
 }
 
@@ -138,14 +148,8 @@ impl Layout {
 mod tests {
     use super::*;
 
-    fn login(environment: &[(&str, &str)]) -> Login {
-        Login {
-            command: vec!["cli".to_owned()],
-            environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-            files: Vec::new(),
-            url_hosts: vec!["example.com".to_owned()],
-            timeout_seconds: 60,
-        }
+    fn own(environment: &[(&str, &str)]) -> BTreeMap<String, String> {
+        environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
     }
 
     #[test]
@@ -169,7 +173,7 @@ mod tests {
         let machine = [("HTTPS_PROXY".to_owned(), "http://10.0.0.1:3128".to_owned()), ("A".to_owned(), "1".to_owned())];
         let layout = Layout::of_image();
         let desktop = desktop_environment(&layout, &machine, ":0");
-        let environment = cli_environment(&layout, &desktop, &login(&[("A", "2"), ("CODEX_HOME", "{home}/.codex")]));
+        let environment = cli_environment(&layout, &desktop, &own(&[("A", "2"), ("CODEX_HOME", "{home}/.codex")]));
         assert_eq!(environment["HTTPS_PROXY"], "http://10.0.0.1:3128");
         assert_eq!(environment["A"], "2");
         assert_eq!(environment["CODEX_HOME"], "/home/user/.codex");

@@ -14,6 +14,7 @@ pub mod login;
 pub mod media;
 mod priority;
 pub mod reports;
+pub mod run;
 pub mod screen;
 pub mod shim;
 pub mod signaling;

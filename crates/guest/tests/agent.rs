@@ -14,8 +14,8 @@ use std::{
 use anteroom_guest::{agent, layout::Layout};
 use anteroom_protocol::{
     Secret, ViewId,
-    guest::{Assignment, Boot, DesktopSize, MediaEngine, Report},
-    provider::{CredentialFile, CredentialRules, FileFormat, Login},
+    guest::{Assignment, Boot, DesktopSize, MediaEngine, Report, Work},
+    provider::{CredentialFile, CredentialRules, FileFormat, LoginPlan, Method, MethodKind},
     session::UrlSource,
     signaling::SdpDigest,
     view::ViewReply,
@@ -36,12 +36,18 @@ const URL: &str = "https://auth.example.com/authorize?state=s1";
 fn assignment(script: &str) -> Assignment {
     Assignment {
         session_id: session_id(),
-        login: Login {
-            command: vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()],
-            environment: [("CLI_HOME".to_owned(), "{home}/.cli".to_owned())].into(),
-            files: Vec::new(),
-            url_hosts: vec!["auth.example.com".to_owned()],
-            timeout_seconds: 60,
+        work: Work::SignIn {
+            login: LoginPlan {
+                method: Method {
+                    kind: MethodKind::Desktop,
+                    command: vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()],
+                    environment: [("CLI_HOME".to_owned(), "{home}/.cli".to_owned())].into(),
+                    code: None,
+                    replies: Vec::new(),
+                },
+                files: Vec::new(),
+                url_hosts: vec!["auth.example.com".to_owned()],
+            },
         },
         credential: CredentialRules {
             files: vec![CredentialFile {

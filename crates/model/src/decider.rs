@@ -9,6 +9,7 @@ use std::{
 use ahash::{AHashMap, RandomState};
 use anteroom_protocol::{
     Epoch, ProviderId, SessionId, UserId,
+    provider::MethodKind,
     session::{ConnectionState, ReasonCode, SessionEventKind, SessionState, Step},
     signaling::Side,
 };
@@ -125,7 +126,7 @@ pub(crate) struct Decider {
 pub(crate) fn first_session() -> Session {
     let provider: ProviderId = "codex".parse().expect("a provider's id");
     let (session, owner) = (SessionId::from_random([1; 16]), UserId::from_random([2; 16]));
-    Session::new(session, owner, provider, Deadlines::for_sign_in(900), NOW)
+    Session::new(session, owner, (provider, MethodKind::Desktop), Deadlines::for_sign_in(900), NOW)
 }
 
 fn small(number: u32) -> u8 {
@@ -240,6 +241,9 @@ fn refused(refusal: &Refusal) -> Refused {
         | Refusal::TooManyCandidates
         | Refusal::TooManyEpochs
         | Refusal::NotNow
+        | Refusal::NoDesktop
+        | Refusal::TooManyPastes
+        | Refusal::TooManyWriteBacks
         | Refusal::Saving => Refused::Otherwise,
     }
 }
@@ -257,6 +261,7 @@ fn named(write: &Write) -> Named {
             found: candidates.iter().map(|logged| (logged.seq, found_of(&logged.candidate))).collect(),
         },
         Write::Event(event) => Named::Event { id: event.id, is_end: ends(&event.kind) },
+        Write::Paste(_) => unreachable!("the model's sign-ins have a desktop"),
         Write::JoinQueue => Named::Queue,
         Write::PlanMachine(_) => Named::Plan,
         Write::SawMachine(_) => Named::Saw,
@@ -272,6 +277,9 @@ fn ends(kind: &SessionEventKind) -> bool {
         | SessionEventKind::Answer { .. }
         | SessionEventKind::Trouble { .. }
         | SessionEventKind::Url { .. }
+        | SessionEventKind::DeviceCode { .. }
+        | SessionEventKind::Pasted { .. }
+        | SessionEventKind::PasteRefused { .. }
         | SessionEventKind::Credential { .. } => false,
     }
 }

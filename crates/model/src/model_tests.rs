@@ -74,6 +74,7 @@ fn without_numbers(write: &anteroom_session::Write) -> String {
         anteroom_session::Write::Offer { .. }
         | anteroom_session::Write::Answer { .. }
         | anteroom_session::Write::Candidates { .. }
+        | anteroom_session::Write::Paste(_)
         | anteroom_session::Write::JoinQueue
         | anteroom_session::Write::PlanMachine(_)
         | anteroom_session::Write::SawMachine(_)

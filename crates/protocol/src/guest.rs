@@ -1,14 +1,19 @@
 //! What controller and guest agent tell each other, beside the signaling objects.
 //!
-//! The agent calls `GET /api/guest/assignment`, `POST /api/guest/reports` and `POST /api/guest/credential` on its
-//! controller endpoint, with its machine's token as bearer; the token opens its own session and nothing else.
+//! The agent calls `GET /api/guest/assignment`, `GET /api/guest/pastes`, `POST /api/guest/reports` and `POST
+//! /api/guest/credential` on its controller endpoint, with its machine's token as bearer; the token opens its own session and
+//! nothing else. Of a run it calls `GET /api/guest/credential` and `GET /api/guest/stop` too, and connects the CLI's terminal
+//! by a WebSocket at `/api/guest/terminal` ([`crate::terminal`]).
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Secret, SessionId,
-    provider::{CredentialRules, Login},
-    session::UrlSource,
+    provider::{CredentialRules, LoginPlan, SeedFile},
+    session::{DeviceCode, UrlSource},
+    terminal::TerminalSize,
 };
 
 /// What the agent finds on its standard input when it starts: one JSON document, then end of file. Neither its
@@ -49,10 +54,66 @@ pub enum MediaEngine {
 pub struct Assignment {
     /// The session it serves.
     pub session_id: SessionId,
-    /// How to sign in.
-    pub login: Login,
+    /// What is done.
+    pub work: Work,
     /// What the credential is.
     pub credential: CredentialRules,
+}
+
+/// What is done in a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Work {
+    /// A person signs in, and the credential is captured.
+    SignIn {
+        /// How.
+        login: LoginPlan,
+    },
+    /// The CLI runs with a credential that is there.
+    Run {
+        /// How.
+        run: RunPlan,
+    },
+}
+
+impl Work {
+    /// Whether the person sees the machine's desktop.
+    #[must_use]
+    pub fn has_desktop(&self) -> bool {
+        match self {
+            Self::SignIn { login } => login.method.kind.has_desktop(),
+            Self::Run { .. } => false,
+        }
+    }
+}
+
+/// A run, as its machine needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunPlan {
+    /// Program and arguments; no shell.
+    pub command: Vec<String>,
+    /// The CLI's environment, beside what every program in the machine gets.
+    pub environment: BTreeMap<String, String>,
+    /// Files that are there before the CLI starts. The credential's come after them.
+    pub files: Vec<SeedFile>,
+    /// The terminal's first size.
+    pub size: TerminalSize,
+    /// Whether there is one. Without it standard input, output and error are pipes, and the CLI starts when somebody is there.
+    pub terminal: bool,
+    /// Whether changes of the credential's files are handed in.
+    pub writes_back: bool,
+}
+
+/// Whether a run is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct StopOrder {
+    /// Always true: without an order there is no content.
+    pub stop: bool,
 }
 
 /// A desktop's size in pixels.
@@ -105,6 +166,16 @@ pub enum Report {
     },
     /// The browser in the machine was given the URL.
     UrlOpened,
+    /// The CLI shows a code for the person's own browser.
+    CodeFound {
+        /// The code, and where it is to be typed.
+        code: DeviceCode,
+    },
+    /// What the person has pasted does not help: it is of another sign-in, or the CLI does not take it.
+    PasteRefused {
+        /// Why, and what to do.
+        detail: String,
+    },
     /// The CLI ended.
     CliExited {
         /// Its exit code; 128 + signal when it was killed.
@@ -117,6 +188,30 @@ pub enum Report {
         /// Which file or rule was not met.
         detail: String,
     },
+}
+
+/// What the person has brought from their own browser: codes, or addresses of the CLI's callback. Each is good for one use and
+/// for a short time; in the store it is sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Pastes {
+    /// In order. One that can't be opened any more is left out.
+    pub pastes: Vec<Paste>,
+    /// The number to go on after.
+    pub next: u32,
+}
+
+/// One text that the person has brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Paste {
+    /// 1 for the first of the session.
+    pub number: u32,
+    /// The text.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub text: Secret<String>,
 }
 
 /// The credential's files, as the CLI left them.

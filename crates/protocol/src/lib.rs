@@ -12,10 +12,12 @@ pub mod input;
 pub mod limits;
 pub mod problem;
 pub mod provider;
+pub mod run;
 pub mod sdpfrag;
 pub mod secret;
 pub mod session;
 pub mod signaling;
+pub mod terminal;
 pub mod time;
 pub mod view;
 

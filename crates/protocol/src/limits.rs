@@ -27,5 +27,13 @@ pub const MAX_CREDENTIAL_FILES: usize = 32;
 pub const MAX_URL_BYTES: usize = 8 * 1024;
 /// The longest free text in a guest's report.
 pub const MAX_DETAIL_BYTES: usize = 2 * 1024;
+/// The longest text that a person pastes: the address of a callback with its code.
+pub const MAX_PASTE_BYTES: usize = MAX_URL_BYTES;
+/// Texts that a person pastes in one session. Each is a new try after a typing error.
+pub const MAX_PASTES: u32 = 16;
+/// The longest device code. Real ones have 9 to 11 characters.
+pub const MAX_DEVICE_CODE_BYTES: usize = 64;
+/// Versions of a credential that one run may write back. A token that lives for five minutes is refreshed 288 times a day.
+pub const MAX_WRITE_BACKS: u32 = 4096;
 /// Reports in one request of the guest.
 pub const MAX_REPORTS_PER_REQUEST: usize = 64;

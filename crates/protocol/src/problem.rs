@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Epoch, session::Reason};
+use crate::{Epoch, run::LeaseHolder, session::Reason};
 
 /// `application/problem+json`. `type` is a relative reference that names the kind of problem and is stable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,4 +26,7 @@ pub struct Problem {
     /// With `/problems/ended`: why the session ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// With `/problems/credential-in-use`: the run that holds the credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<LeaseHolder>,
 }

@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HostName, HostPattern, InvalidHost, ProviderId};
+mod login;
+
+pub use login::{Login, LoginPlan, Method, MethodKind, Reply, SeedFile};
+
+use crate::{HostName, HostPattern, InvalidHost, ProviderId, guest::RunPlan, terminal::TerminalSize};
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,48 +35,47 @@ pub struct Provider {
     pub login: Login,
     /// What proves the sign-in.
     pub credential: CredentialRules,
+    /// How it is used; without it, it can be connected and no more.
+    #[serde(default)]
+    pub run: Option<Run>,
 }
 
-/// A package of the npm registry at an exact version.
+/// How the CLI is used with its credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Program and arguments; no shell. A run's own arguments come after them.
+    pub command: Vec<String>,
+    /// What a run without arguments runs instead: a shell, where the command alone shows nothing but its help.
+    #[serde(default)]
+    pub open: Option<Vec<String>>,
+    /// Environment of runs alone; it comes after the one of `login.environment`.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A package at an exact version: of the npm registry, or of Debian. Exactly one of both is named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Install {
-    /// The package's name.
-    pub npm: String,
+    /// The npm package's name.
+    #[serde(default)]
+    pub npm: Option<String>,
+    /// The Debian package's name.
+    #[serde(default)]
+    pub debian: Option<String>,
     /// Its exact version.
     pub version: String,
     /// The commands that it brings onto the PATH.
     pub commands: Vec<String>,
 }
 
-/// How the CLI signs in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Login {
-    /// Program and arguments; no shell.
-    pub command: Vec<String>,
-    /// Environment of the CLI alone, beside what every program in the machine gets.
-    #[serde(default)]
-    pub environment: BTreeMap<String, String>,
-    /// Files that are there before the CLI starts.
-    #[serde(default)]
-    pub files: Vec<SeedFile>,
-    /// Hosts whose https URLs are taken for a sign-in URL; `.example.com` takes subdomains too.
-    pub url_hosts: Vec<String>,
-    /// How long a person may take from the desktop's first picture to the CLI's end, seconds.
-    pub timeout_seconds: u32,
-}
-
-/// A file that is written before the CLI starts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct SeedFile {
-    /// Relative to the home directory.
-    pub path: String,
-    /// Its text.
-    pub content: String,
+impl Install {
+    /// The package's name, whoever publishes it.
+    #[must_use]
+    pub fn package(&self) -> &str {
+        self.npm.as_deref().or(self.debian.as_deref()).unwrap_or_default()
+    }
 }
 
 /// What the credential is and when it is complete.
@@ -103,7 +106,7 @@ pub struct CredentialFile {
     pub path: String,
     /// How it is read for the rules.
     pub format: FileFormat,
-    /// JSON pointers (RFC 6901) whose values must be texts that are not blank. TOML is read as the same tree.
+    /// JSON pointers (RFC 6901) whose values must be texts that are not blank. TOML and YAML are read as the same tree.
     #[serde(default)]
     pub not_blank: Vec<String>,
     /// Whether the credential is whole without it.
@@ -120,6 +123,8 @@ pub enum FileFormat {
     Json,
     /// TOML 1.0.
     Toml,
+    /// YAML 1.2, one document.
+    Yaml,
     /// Any bytes; only emptiness is checked.
     Opaque,
 }
@@ -162,6 +167,22 @@ pub enum InvalidProvider {
         /// What is wrong.
         problem: InvalidHost,
     },
+    /// Two fields contradict each other, or one that belongs to the other is missing.
+    #[error("{field}: {problem}")]
+    Mismatch {
+        /// Which.
+        field: String,
+        /// What is wrong and what is taken.
+        problem: &'static str,
+    },
+    /// A regular expression is none.
+    #[error("{field}: is no regular expression: {problem}")]
+    Expression {
+        /// Which.
+        field: String,
+        /// What its parser says.
+        problem: String,
+    },
     /// A value source names a file that is none of the credential's.
     #[error("{field}: names a file that is not in credential.files")]
     UnknownFile {
@@ -177,6 +198,25 @@ impl Provider {
         self.hosts.iter().cloned().chain(of_urls)
     }
 
+    /// The plan of a run with these arguments; none when the provider has no runs.
+    #[must_use]
+    pub fn run_plan(&self, arguments: &[String], size: TerminalSize, terminal: bool) -> Option<RunPlan> {
+        let run = self.run.as_ref()?;
+        let mut environment = self.login.environment.clone();
+        environment.extend(run.environment.clone());
+        Some(RunPlan {
+            command: match &run.open {
+                Some(open) if arguments.is_empty() => open.clone(),
+                Some(_) | None => run.command.iter().chain(arguments).cloned().collect(),
+            },
+            environment,
+            files: self.login.files.clone(),
+            size,
+            terminal,
+            writes_back: self.credential.rotates,
+        })
+    }
+
     /// Checks what the shapes alone can't say.
     ///
     /// # Errors
@@ -185,9 +225,14 @@ impl Provider {
         let not_empty = |field: &str, empty: bool| {
             if empty { Err(InvalidProvider::Empty { field: field.to_owned() }) } else { Ok(()) }
         };
-        not_empty("login.command", self.login.command.is_empty())?;
+        self.install.check()?;
+        self.login.check_methods()?;
         not_empty("login.url_hosts", self.login.url_hosts.is_empty())?;
         not_empty("credential.files", self.credential.files.is_empty())?;
+        if let Some(run) = &self.run {
+            not_empty("run.command", run.command.is_empty())?;
+            not_empty("run.open", run.open.as_ref().is_some_and(Vec::is_empty))?;
+        }
         for (index, host) in self.login.url_hosts.iter().enumerate() {
             url_host(host)
                 .map_err(|problem| InvalidProvider::Host { field: format!("login.url_hosts[{index}]"), problem })?;
@@ -208,6 +253,17 @@ impl Provider {
             }
         }
         Ok(())
+    }
+}
+
+impl Install {
+    fn check(&self) -> Result<(), InvalidProvider> {
+        let mismatch = |problem| Err(InvalidProvider::Mismatch { field: "install".to_owned(), problem });
+        match (&self.npm, &self.debian) {
+            (Some(_), Some(_)) => mismatch("names npm and debian; a package comes from one of them"),
+            (None, None) => mismatch("names neither npm nor debian; say which package it is"),
+            (Some(_), None) | (None, Some(_)) => Ok(()),
+        }
     }
 }
 

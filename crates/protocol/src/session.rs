@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis};
+use crate::{CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, provider::MethodKind};
 
 /// Where a sign-in stands. The last four are terminal and never change again (invariant one-end).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,6 +77,14 @@ pub enum ReasonCode {
     SignInTimeout,
     /// No place for a machine became free in time.
     NoCapacity,
+    /// The run's CLI ended by itself; the exit code says how.
+    Exited,
+    /// The person stopped the run.
+    StoppedByPerson,
+    /// Another run of the person has taken the credential over.
+    TakenOver,
+    /// Nobody used the run for as long as runs wait.
+    Idle,
 }
 
 /// Why it ended, for a person.
@@ -118,6 +126,8 @@ pub enum Step {
     UrlFound,
     /// The browser in the machine was given the URL.
     UrlOpened,
+    /// The device code is known.
+    CodeFound,
     /// The CLI ended with exit code 0.
     CliSucceeded,
     /// The guest has handed in the credential's files.
@@ -157,6 +167,17 @@ pub struct LoginUrl {
     pub url: String,
     /// Where it came from.
     pub source: UrlSource,
+}
+
+/// A code for the person's own browser (`user_code` of RFC 8628).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DeviceCode {
+    /// As the CLI shows it, e.g. `ABCD-1234`.
+    pub code: String,
+    /// Where it is to be typed: an https URL of one of the provider's hosts.
+    pub url: String,
 }
 
 /// How far the viewer's connection of one epoch has come. The page reports it; the guest can't know what
@@ -209,9 +230,11 @@ pub struct SessionView {
     pub session_id: SessionId,
     /// What is being connected.
     pub provider: ProviderId,
+    /// How the person signs in.
+    pub method: MethodKind,
     /// Where it stands.
     pub state: SessionState,
-    /// The newest epoch; 0 before the first offer.
+    /// The newest epoch; 0 before the first offer, and always where there is no desktop.
     pub epoch: Epoch,
     /// How far the newest epoch's connection has come, as far as its viewer said.
     pub connection: ConnectionState,
@@ -234,6 +257,14 @@ pub struct SessionView {
     /// The sign-in URL, once known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_url: Option<LoginUrl>,
+    /// The device code, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_code: Option<DeviceCode>,
+    /// How many texts the person has pasted.
+    pub pasted: u32,
+    /// Why the newest pasted text does not help, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paste_refused: Option<String>,
     /// How many sign-ins are before this one, while it waits for a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ahead: Option<u32>,
@@ -308,6 +339,22 @@ pub enum SessionEventKind {
         /// The URL and its source.
         #[serde(rename = "loginUrl")]
         login_url: LoginUrl,
+    },
+    /// The device code is known, or a new one is.
+    DeviceCode {
+        /// Code and URL.
+        #[serde(rename = "deviceCode")]
+        device_code: DeviceCode,
+    },
+    /// The person has pasted a text, which the CLI is given.
+    Pasted {
+        /// How many by now.
+        count: u32,
+    },
+    /// The newest pasted text does not help.
+    PasteRefused {
+        /// Why, and what to do.
+        detail: String,
     },
     /// The credential was saved.
     Credential {

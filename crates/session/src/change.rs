@@ -52,11 +52,13 @@ pub enum Write {
         /// With their sequence numbers.
         candidates: Vec<LoggedCandidate>,
     },
+    /// The text that the person has pasted, under this number; it comes sealed, beside the change.
+    Paste(u32),
     /// To be appended to the session's event log.
     Event(SessionEvent),
     /// The session waits for a place from now on.
     JoinQueue,
-    /// The intent to create a machine: a row with an address of the pool (invariant offer-first: it
+    /// The intent to create a machine: a row with an address of the pool (invariant offer-first: with a desktop it
     /// comes with a [`Write::Offer`], or after a stored one).
     PlanMachine(MachineId),
     /// The machine runs, for its agent was heard: a controller that starts again after this asks what became of it, and

@@ -25,8 +25,11 @@ pub struct Deadlines {
     pub answer_ms: i64,
     /// From the agent's first word to the CLI's end: the person's time, from the provider's file.
     pub sign_in_ms: i64,
-    /// From the CLI's end to the credential in the vault.
+    /// From the CLI's end to the credential in the vault; of a run, from the wish to stop it to its CLI's end.
     pub saving_ms: i64,
+    /// Of a run: how long it waits for somebody who uses it.
+    #[serde(default)]
+    pub idle_ms: i64,
 }
 
 /// Also of sessions that an earlier release has stored.
@@ -46,7 +49,14 @@ impl Deadlines {
             answer_ms: 30_000,
             sign_in_ms: i64::from(timeout_seconds) * 1000,
             saving_ms: 60_000,
+            idle_ms: 0,
         }
+    }
+
+    /// The defaults of a run, which ends when nobody has used it for so long.
+    #[must_use]
+    pub fn for_run(idle_ms: i64) -> Self {
+        Self { saving_ms: 20_000, idle_ms, ..Self::for_sign_in(0) }
     }
 }
 
@@ -115,6 +125,7 @@ pub(crate) fn first(session: &Session) -> Option<Wait> {
             code: ReasonCode::AgentTimeout,
             detail: "The machine runs but its agent did not report in time. Try again; the machine's log says more.",
         }),
+        Phase::SigningIn { since } if session.run.is_some() => Some(of_run(session, resumed(since))),
         Phase::SigningIn { since } => {
             let person = Wait {
                 until: since.plus_ms(d.sign_in_ms),
@@ -134,5 +145,22 @@ pub(crate) fn first(session: &Session) -> Option<Wait> {
             detail: "The CLI ended well, but its credential did not reach the vault in time. Sign in again.",
         }),
         Phase::Ended(_) => None,
+    }
+}
+
+/// A run's own waits while its agent is there: for the CLI's start, then for somebody who uses it.
+fn of_run(session: &Session, since: UnixMillis) -> Wait {
+    let d = session.deadlines;
+    match session.run.as_ref().filter(|run| run.started_at.is_some()) {
+        None => Wait {
+            until: since.plus_ms(d.agent_ms),
+            code: ReasonCode::AgentTimeout,
+            detail: "The machine's agent did not start the CLI in time. Try again; the machine's log says more.",
+        },
+        Some(run) => Wait {
+            until: since.max(run.used_at).plus_ms(d.idle_ms),
+            code: ReasonCode::Idle,
+            detail: "Nobody used this run for as long as a run waits. Open it again when you are ready.",
+        },
     }
 }

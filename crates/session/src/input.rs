@@ -27,6 +27,13 @@ pub enum Input {
         /// The id for the machine.
         machine: MachineId,
     },
+    /// A sign-in without a desktop begins: nothing is waited for but a place.
+    Begin {
+        /// The id for the machine; none when there is no place for one.
+        machine: Option<MachineId>,
+    },
+    /// The person brought a text from their own browser. It is sealed, and stored in the same transaction.
+    Pasted,
     /// The guest answered.
     Answer {
         /// The epoch that it names.
@@ -69,7 +76,8 @@ pub enum Input {
     AgentSpoke,
     /// The guest agent reports.
     Report(Report),
-    /// The credential is whole and sealed, and is stored in the same transaction as this input's change.
+    /// The credential is whole and sealed, and is stored in the same transaction as this input's change. It ends a sign-in; of a
+    /// run it is a new version, and the run goes on.
     CredentialSealed(CredentialId),
     /// The credential is not worth keeping: blank, broken or older.
     CredentialRefused {
@@ -80,6 +88,10 @@ pub enum Input {
     Cancel,
     /// Whoever runs the server stops the machine.
     Stop,
+    /// Another run of the person wants the credential that this one holds.
+    TakeOver,
+    /// Somebody uses the run.
+    Used,
     /// The controller runs again after it was away; nobody could have met a deadline meanwhile.
     Resumed,
     /// Time went by.
@@ -140,6 +152,15 @@ pub enum Refusal {
     /// It can't happen in this state: a guest's report before the machine, a credential before the CLI's end.
     #[error("not in this state")]
     NotNow,
+    /// There is no desktop in this sign-in, so that nobody can be connected to it.
+    #[error("this sign-in has no desktop")]
+    NoDesktop,
+    /// The person has pasted as often as one may.
+    #[error("too many texts were pasted")]
+    TooManyPastes,
+    /// The run has changed its credential as often as one may.
+    #[error("too many versions of the credential in one run")]
+    TooManyWriteBacks,
     /// The CLI has ended well and its credential is being saved: too late to cancel.
     #[error("the credential is being saved")]
     Saving,

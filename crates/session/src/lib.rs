@@ -1,4 +1,4 @@
-//! Decisions of a sign-in, and nothing else: input and time in, change out.
+//! Decisions of a sign-in or a run, and nothing else: input and time in, change out.
 //!
 //! [`Session::handle`] takes what happened and when, and returns a [`Change`] that the caller commits as one
 //! transaction, or a [`Refusal`] that names why nothing changes. [`machine::next`] says what the reconciler does
@@ -13,6 +13,7 @@ pub mod epoch;
 pub mod input;
 pub mod machine;
 pub mod pool;
+mod run;
 mod session;
 pub mod view;
 
@@ -20,4 +21,5 @@ pub use change::{Change, Decision, Write};
 pub use deadline::Deadlines;
 pub use epoch::{CandidateLogState, EpochState};
 pub use input::{Input, Refusal};
+pub use run::Run;
 pub use session::{End, Phase, Session, is_worth_a_look, wants_explaining};

@@ -10,6 +10,9 @@
 //!                                                                                        cancelled, timed-out
 //! ```
 //!
+//! A sign-in without a desktop (method `device` or `paste`) begins without an offer: it goes to `starting`, or to `queued`, in the
+//! transaction that creates it, and refuses offers.
+//!
 //! A session that is queued has its offer stored, and the connection that made it waits; its machine is planned when there
 //! is a place. Missing on purpose: a machine before an offer (offer-first), a way out of an end (one-end), a cancel while
 //! saving, and an end of `saving` in success without a stored credential (saved-before-destroyed).
@@ -18,15 +21,16 @@ use anteroom_protocol::{
     CredentialId, Epoch, MachineId, ProviderId, SessionId, UnixMillis, UserId,
     guest::Report,
     limits,
+    provider::MethodKind,
     session::{
-        ConnectionReport, ConnectionState, LoginUrl, Reason, ReasonCode, SessionEvent, SessionEventKind, SessionState,
-        SessionView, Step, StepReached,
+        ConnectionReport, ConnectionState, DeviceCode, LoginUrl, Reason, ReasonCode, SessionEvent, SessionEventKind,
+        SessionState, SessionView, Step, StepReached,
     },
     signaling::{Answer, Candidate, Offer, SdpDigest, Side},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Deadlines, Decision, EpochState, Input, Refusal, Write, deadline};
+use crate::{Change, Deadlines, Decision, EpochState, Input, Refusal, Run, Write, deadline};
 
 /// Where it stands, with what is true only there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +83,12 @@ pub struct Session {
     pub owner: UserId,
     /// What is being connected.
     pub provider: ProviderId,
+    /// How the person signs in. It says nothing of a run.
+    #[serde(default)]
+    pub method: MethodKind,
+    /// What its machine is for, where that is no sign-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
     /// When it was created.
     pub created_at: UnixMillis,
     /// How long each party may take.
@@ -95,6 +105,15 @@ pub struct Session {
     pub credential: Option<CredentialId>,
     /// The best sign-in URL so far.
     pub login_url: Option<LoginUrl>,
+    /// The newest device code.
+    #[serde(default)]
+    pub device_code: Option<DeviceCode>,
+    /// How many texts the person has pasted.
+    #[serde(default)]
+    pub pasted: u32,
+    /// Why the newest of them does not help.
+    #[serde(default)]
+    pub paste_refused: Option<String>,
     steps: Vec<StepReached>,
     last_event: u32,
     /// Short digests of offers that newer ones have superseded: their connections are dead.
@@ -105,13 +124,21 @@ pub struct Session {
 const EPOCH_STEPS: [Step; 4] = [Step::AnswerStored, Step::IceConnected, Step::DtlsConnected, Step::FrameDecoded];
 
 impl Session {
-    /// A session that waits for its first offer.
+    /// A session that waits for its first offer, or for [`Input::Begin`] where there is no desktop.
     #[must_use]
-    pub fn new(id: SessionId, owner: UserId, provider: ProviderId, deadlines: Deadlines, now: UnixMillis) -> Self {
+    pub fn new(
+        id: SessionId,
+        owner: UserId,
+        (provider, method): (ProviderId, MethodKind),
+        deadlines: Deadlines,
+        now: UnixMillis,
+    ) -> Self {
         Self {
             id,
             owner,
             provider,
+            method,
+            run: None,
             created_at: now,
             deadlines,
             phase: Phase::WaitingForOffer,
@@ -120,10 +147,33 @@ impl Session {
             resumed_at: None,
             credential: None,
             login_url: None,
+            device_code: None,
+            pasted: 0,
+            paste_refused: None,
             steps: Vec::new(),
             last_event: 0,
             superseded: Vec::new(),
         }
+    }
+
+    /// A run with this credential, which waits for [`Input::Begin`].
+    #[must_use]
+    pub fn new_run(
+        id: SessionId,
+        owner: UserId,
+        (provider, credential): (ProviderId, CredentialId),
+        run: Run,
+        deadlines: Deadlines,
+        now: UnixMillis,
+    ) -> Self {
+        let session = Self::new(id, owner, (provider, MethodKind::default()), deadlines, now);
+        Self { run: Some(run), credential: Some(credential), ..session }
+    }
+
+    /// Whether the person sees its machine's desktop: without one it needs no offer, and refuses them.
+    #[must_use]
+    pub fn has_desktop(&self) -> bool {
+        self.run.is_none() && self.method.has_desktop()
     }
 
     /// Decides on what happened at `now`.
@@ -197,10 +247,15 @@ impl Session {
         }
     }
 
-    /// Whether the newest epoch's page has shown a picture.
+    /// Whether the person sees what their click was for: a picture, or without a desktop the code or the link.
     #[must_use]
-    pub fn has_picture(&self) -> bool {
-        self.steps.iter().any(|reached| reached.step == Step::FrameDecoded)
+    pub fn has_begun(&self) -> bool {
+        let awaited = |step| match self.method {
+            _ if self.run.is_some() => step == Step::CliStarted,
+            MethodKind::Desktop => step == Step::FrameDecoded,
+            MethodKind::Device | MethodKind::Paste => matches!(step, Step::CodeFound | Step::UrlFound),
+        };
+        self.steps.iter().any(|reached| awaited(reached.step))
     }
 
     /// The session for its owner.
@@ -209,6 +264,7 @@ impl Session {
         SessionView {
             session_id: self.id.clone(),
             provider: self.provider.clone(),
+            method: self.method,
             state: self.state(),
             epoch: self.current_epoch(),
             connection: self.epoch.as_ref().map_or(ConnectionState::New, |epoch| epoch.connection),
@@ -219,6 +275,9 @@ impl Session {
             deadline_at: self.deadline(),
             steps: self.steps.clone(),
             login_url: self.login_url.clone(),
+            device_code: self.device_code.clone(),
+            pasted: self.pasted,
+            paste_refused: self.paste_refused.clone(),
             ahead: None,
             machine: self.machine.clone(),
             credential: self.credential.clone(),
@@ -230,7 +289,12 @@ impl Session {
 #[must_use]
 pub fn wants_explaining(code: ReasonCode) -> bool {
     match code {
-        ReasonCode::Saved | ReasonCode::CancelledByPerson => false,
+        ReasonCode::Saved
+        | ReasonCode::CancelledByPerson
+        | ReasonCode::Exited
+        | ReasonCode::StoppedByPerson
+        | ReasonCode::TakenOver
+        | ReasonCode::Idle => false,
         ReasonCode::StoppedByAdministrator
         | ReasonCode::OfferTimeout
         | ReasonCode::MachineTimeout
@@ -267,20 +331,28 @@ pub fn is_worth_a_look(code: ReasonCode) -> bool {
         | ReasonCode::MachineFailed
         | ReasonCode::MachineLost
         | ReasonCode::SignInTimeout
-        | ReasonCode::NoCapacity => false,
+        | ReasonCode::NoCapacity
+        | ReasonCode::Exited
+        | ReasonCode::StoppedByPerson
+        | ReasonCode::TakenOver
+        | ReasonCode::Idle => false,
     }
 }
 
 /// The state that each reason ends in.
 fn terminal_state(code: ReasonCode) -> SessionState {
     match code {
-        ReasonCode::Saved => SessionState::Succeeded,
-        ReasonCode::CancelledByPerson | ReasonCode::StoppedByAdministrator => SessionState::Cancelled,
+        ReasonCode::Saved | ReasonCode::Exited => SessionState::Succeeded,
+        ReasonCode::CancelledByPerson
+        | ReasonCode::StoppedByAdministrator
+        | ReasonCode::StoppedByPerson
+        | ReasonCode::TakenOver => SessionState::Cancelled,
         ReasonCode::OfferTimeout
         | ReasonCode::MachineTimeout
         | ReasonCode::AgentTimeout
         | ReasonCode::AnswerTimeout
-        | ReasonCode::SignInTimeout => SessionState::TimedOut,
+        | ReasonCode::SignInTimeout
+        | ReasonCode::Idle => SessionState::TimedOut,
         ReasonCode::MachineFailed
         | ReasonCode::MachineLost
         | ReasonCode::DesktopFailed
@@ -298,10 +370,10 @@ fn short(digest: &SdpDigest) -> String {
 }
 
 /// A session while one input is worked into it.
-struct Draft {
-    session: Session,
+pub(crate) struct Draft {
+    pub(crate) session: Session,
     writes: Vec<Write>,
-    now: UnixMillis,
+    pub(crate) now: UnixMillis,
 }
 
 impl Draft {
@@ -324,6 +396,8 @@ impl Draft {
                 self.append(side, candidates)
             }
             Input::Connection(report) => self.connection(&report),
+            Input::Begin { machine } => self.begin(machine),
+            Input::Pasted => self.pasted(),
             Input::Placed { machine } => self.placed(machine),
             Input::MachineCreated => self.machine_created(),
             Input::MachineNotCreated { code, detail } => self.end(code, detail),
@@ -338,6 +412,8 @@ impl Draft {
             }
             Input::Cancel => self.cancel(),
             Input::Stop => self.stop(),
+            Input::TakeOver => self.taken_over(),
+            Input::Used => self.used(),
             Input::Resumed => {
                 self.session.resumed_at = Some(self.now);
                 Ok(())
@@ -355,6 +431,9 @@ impl Draft {
         after: Option<Epoch>,
         machine: Option<MachineId>,
     ) -> Result<(), Refusal> {
+        if !self.session.has_desktop() {
+            return Err(Refusal::NoDesktop);
+        }
         let digest = SdpDigest::of(offer.sdp.expose());
         if self.session.epoch.as_ref().is_some_and(|epoch| epoch.offer_digest == digest) {
             // The same request again: its candidates may still be new.
@@ -380,15 +459,28 @@ impl Draft {
         self.append(Side::Browser, candidates)?;
         self.step(Step::OfferStored);
         if self.session.phase == Phase::WaitingForOffer {
-            match machine {
-                Some(machine) => self.plan(machine),
-                None => {
-                    self.writes.push(Write::JoinQueue);
-                    self.enter(Phase::Queued { since: self.now });
-                }
-            }
+            self.plan_or_queue(machine);
         }
         Ok(())
+    }
+
+    /// What an offer is for a sign-in with a desktop.
+    fn begin(&mut self, machine: Option<MachineId>) -> Result<(), Refusal> {
+        if self.session.has_desktop() || self.session.phase != Phase::WaitingForOffer {
+            return Err(Refusal::NotNow);
+        }
+        self.plan_or_queue(machine);
+        Ok(())
+    }
+
+    fn plan_or_queue(&mut self, machine: Option<MachineId>) {
+        match machine {
+            Some(machine) => self.plan(machine),
+            None => {
+                self.writes.push(Write::JoinQueue);
+                self.enter(Phase::Queued { since: self.now });
+            }
+        }
     }
 
     fn plan(&mut self, machine: MachineId) {
@@ -522,12 +614,17 @@ impl Draft {
             Phase::SigningIn { .. } | Phase::Saving { .. } => {}
             Phase::Ended(_) => unreachable!("an ended session handles nothing"),
         }
+        if self.session.run.is_some() {
+            return self.run_report(report);
+        }
         match report {
             Report::DesktopReady => self.step(Step::DesktopReady),
             Report::BrowserReady => self.step(Step::BrowserReady),
             Report::CliStarted => self.step(Step::CliStarted),
             Report::UrlOpened => self.step(Step::UrlOpened),
             Report::UrlFound { url, source } => self.url_found(LoginUrl { url, source }),
+            Report::CodeFound { code } => self.code_found(code),
+            Report::PasteRefused { detail } => self.paste_refused(detail),
             Report::DesktopFailed { detail } => return self.end(ReasonCode::DesktopFailed, detail),
             Report::CliNotStarted { detail } => return self.end(ReasonCode::CliNotStarted, detail),
             Report::CredentialMissing { detail } => return self.end(ReasonCode::CredentialMissing, detail),
@@ -537,14 +634,51 @@ impl Draft {
         Ok(())
     }
 
-    /// A better source replaces a worse one; the same or a worse one changes nothing.
+    /// With a desktop a better source replaces a worse one; the same or a worse one changes nothing. Without one a CLI that was
+    /// given a wrong code may print another URL.
     fn url_found(&mut self, found: LoginUrl) {
-        if self.session.login_url.as_ref().is_some_and(|known| known.source >= found.source) {
+        let stays = |known: &LoginUrl| match self.session.method {
+            MethodKind::Desktop => known.source >= found.source,
+            MethodKind::Device | MethodKind::Paste => *known == found,
+        };
+        if self.session.login_url.as_ref().is_some_and(stays) {
             return;
         }
         self.session.login_url = Some(found.clone());
         self.event(SessionEventKind::Url { login_url: found });
         self.step(Step::UrlFound);
+    }
+
+    /// A CLI whose code has expired shows a new one.
+    fn code_found(&mut self, code: DeviceCode) {
+        if self.session.device_code.as_ref() != Some(&code) {
+            self.session.device_code = Some(code.clone());
+            self.event(SessionEventKind::DeviceCode { device_code: code });
+            self.step(Step::CodeFound);
+        }
+    }
+
+    /// The CLI must be there to take it.
+    fn pasted(&mut self) -> Result<(), Refusal> {
+        match (self.session.method, &self.session.phase) {
+            (MethodKind::Paste, Phase::SigningIn { .. }) if self.session.login_url.is_some() => {}
+            (MethodKind::Desktop | MethodKind::Device | MethodKind::Paste, _) => return Err(Refusal::NotNow),
+        }
+        if self.session.pasted >= limits::MAX_PASTES {
+            return Err(Refusal::TooManyPastes);
+        }
+        self.session.pasted += 1;
+        self.session.paste_refused = None;
+        self.writes.push(Write::Paste(self.session.pasted));
+        self.event(SessionEventKind::Pasted { count: self.session.pasted });
+        Ok(())
+    }
+
+    fn paste_refused(&mut self, detail: String) {
+        if self.session.paste_refused.as_ref() != Some(&detail) {
+            self.session.paste_refused = Some(detail.clone());
+            self.event(SessionEventKind::PasteRefused { detail });
+        }
     }
 
     fn cli_succeeded(&mut self) {
@@ -563,8 +697,9 @@ impl Draft {
 
     fn only_while_saving(&self) -> Result<(), Refusal> {
         match self.session.phase {
-            Phase::Saving { .. } => Ok(()),
-            Phase::WaitingForOffer
+            Phase::Saving { .. } if self.session.run.is_none() => Ok(()),
+            Phase::Saving { .. }
+            | Phase::WaitingForOffer
             | Phase::Queued { .. }
             | Phase::Starting { .. }
             | Phase::SigningIn { .. }
@@ -573,6 +708,9 @@ impl Draft {
     }
 
     fn credential_sealed(&mut self, credential: CredentialId) -> Result<(), Refusal> {
+        if self.session.run.is_some() {
+            return self.written_back(credential);
+        }
         self.only_while_saving()?;
         self.step(Step::CredentialCaptured);
         self.session.credential = Some(credential.clone());
@@ -582,6 +720,9 @@ impl Draft {
     }
 
     fn cancel(&mut self) -> Result<(), Refusal> {
+        if self.session.run.is_some() {
+            return self.stop_run(ReasonCode::StoppedByPerson, "You stopped this run.");
+        }
         if self.only_while_saving().is_ok() {
             return Err(Refusal::Saving);
         }
@@ -590,6 +731,10 @@ impl Draft {
 
     /// As late as a cancel: a credential that is being saved is not thrown away.
     fn stop(&mut self) -> Result<(), Refusal> {
+        if self.session.run.is_some() {
+            let detail = "Whoever runs this server stopped the machine. Ask them, or open it again.";
+            return self.stop_run(ReasonCode::StoppedByAdministrator, detail);
+        }
         if self.only_while_saving().is_ok() {
             return Err(Refusal::Saving);
         }
@@ -599,11 +744,20 @@ impl Draft {
 
     fn tick(&mut self) -> Result<(), Refusal> {
         match deadline::first(&self.session) {
-            Some(wait) if wait.until <= self.now => self.end(wait.code, wait.detail.to_owned()),
+            Some(wait) if wait.until <= self.now => self.too_late(wait),
             Some(_) | None => {
                 self.name_trouble();
                 Ok(())
             }
+        }
+    }
+
+    fn too_late(&mut self, wait: deadline::Wait) -> Result<(), Refusal> {
+        match &self.session.run {
+            Some(_) if wait.code == ReasonCode::Idle => self.stop_run(wait.code, wait.detail),
+            // The machine did not answer the wish to stop: it is over all the same.
+            Some(Run { stopping: Some(reason), .. }) => self.end(reason.code, reason.detail.clone()),
+            Some(_) | None => self.end(wait.code, wait.detail.to_owned()),
         }
     }
 
@@ -617,7 +771,7 @@ impl Draft {
         }
     }
 
-    fn end(&mut self, code: ReasonCode, detail: String) -> Result<(), Refusal> {
+    pub(crate) fn end(&mut self, code: ReasonCode, detail: String) -> Result<(), Refusal> {
         let reason = Reason { code, detail };
         if let Some(machine) = self.session.machine.clone() {
             self.writes.push(Write::RetireMachine(machine));
@@ -635,13 +789,13 @@ impl Draft {
 
     // --- log -------------------------------------------------------------------------------------
 
-    fn enter(&mut self, phase: Phase) {
+    pub(crate) fn enter(&mut self, phase: Phase) {
         self.session.phase = phase;
         let state = self.session.state();
         self.event(SessionEventKind::State { state, reason: None });
     }
 
-    fn step(&mut self, step: Step) {
+    pub(crate) fn step(&mut self, step: Step) {
         if self.session.steps.iter().any(|reached| reached.step == step) {
             return;
         }
@@ -649,7 +803,7 @@ impl Draft {
         self.event(SessionEventKind::Step { step });
     }
 
-    fn event(&mut self, kind: SessionEventKind) {
+    pub(crate) fn event(&mut self, kind: SessionEventKind) {
         self.session.last_event += 1;
         self.writes.push(Write::Event(SessionEvent { id: self.session.last_event, at: self.now, kind }));
     }

@@ -17,15 +17,27 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
+        Self::by(MethodKind::Desktop)
+    }
+
+    fn by(method: MethodKind) -> Self {
         let now = UnixMillis(1_000_000);
         let session = Session::new(
             SessionId::from_random([1; 16]),
             UserId::from_random([2; 16]),
-            "codex".parse().unwrap(),
+            ("codex".parse().unwrap(), method),
             Deadlines::for_sign_in(900),
             now,
         );
         Self { session, stored: Vec::new(), now }
+    }
+
+    /// A session without a desktop whose agent has spoken.
+    fn light(method: MethodKind) -> Self {
+        let mut story = Self::by(method);
+        story.does(begin());
+        story.does(Input::AgentSpoke);
+        story
     }
 
     /// A session whose agent has answered the first offer.
@@ -112,6 +124,15 @@ fn offer_with(name: &str, candidates: Vec<Candidate>) -> Input {
 fn offer_without_a_place(name: &str) -> Input {
     let Input::Offer { offer, candidates, after, .. } = offer(name) else { unreachable!() };
     Input::Offer { offer, candidates, after, machine: None }
+}
+
+fn begin() -> Input {
+    Input::Begin { machine: Some(MachineId::from_random([3; 16])) }
+}
+
+fn code(code: &str) -> Input {
+    let code = DeviceCode { code: code.to_owned(), url: "https://auth.example/device".to_owned() };
+    Input::Report(Report::CodeFound { code })
 }
 
 fn placed() -> Input {
@@ -640,4 +661,111 @@ fn a_new_epoch_has_the_troubles_of_the_old_one_no_more() {
     story.does(Input::Tick);
     story.does(offer("another"));
     assert_eq!(story.session.view().trouble, None);
+}
+
+// --- without a desktop -----------------------------------------------------------------------------
+
+#[test]
+fn a_sign_in_without_a_desktop_gets_its_machine_without_an_offer() {
+    for method in [MethodKind::Device, MethodKind::Paste] {
+        let mut story = Story::by(method);
+        story.does(begin());
+        assert_eq!(story.session.state(), SessionState::Starting);
+        assert_eq!(story.machines_planned(), 1);
+        story.does(Input::AgentSpoke);
+        story.does(exit(0));
+        story.does(Input::CredentialSealed(CredentialId::from_random([4; 16])));
+        assert_eq!((story.reason(), story.machines_retired()), (ReasonCode::Saved, 1));
+        assert_eq!(story.session.current_epoch(), Epoch::NONE);
+    }
+}
+
+#[test]
+fn a_sign_in_without_a_desktop_waits_for_a_place_like_any_other() {
+    let mut story = Story::by(MethodKind::Device);
+    story.does(Input::Begin { machine: None });
+    assert!(story.stored.contains(&Write::JoinQueue));
+    assert!(story.session.queued_since().is_some());
+    story.does(placed());
+    assert_eq!((story.session.state(), story.machines_planned()), (SessionState::Starting, 1));
+}
+
+#[test]
+fn only_a_sign_in_without_a_desktop_begins_without_an_offer_and_only_once() {
+    assert_eq!(Story::new().refuses(begin()), Refusal::NotNow);
+    assert_eq!(Story::light(MethodKind::Device).refuses(begin()), Refusal::NotNow);
+}
+
+#[test]
+fn nobody_is_connected_to_a_sign_in_without_a_desktop() {
+    let mut story = Story::light(MethodKind::Paste);
+    assert_eq!(story.refuses(offer("one")), Refusal::NoDesktop);
+    assert_eq!(story.refuses(answer(1, "one", "answer")), Refusal::NoSuchEpoch { current: Epoch::NONE });
+}
+
+#[test]
+fn nobody_waits_for_an_answer_where_there_is_no_desktop() {
+    let story = Story::light(MethodKind::Device);
+    let until = story.session.deadline().unwrap();
+    let mut late = story;
+    late.now = until;
+    late.does(Input::Tick);
+    assert_eq!(late.reason(), ReasonCode::SignInTimeout);
+}
+
+#[test]
+fn a_new_device_code_replaces_the_one_that_has_expired() {
+    let mut story = Story::light(MethodKind::Device);
+    assert!(!story.session.has_begun());
+    story.does(code("ABCD-1234"));
+    assert!(story.session.has_begun());
+    assert!(story.is_same(code("ABCD-1234")));
+    story.does(code("EFGH-5678"));
+    assert_eq!(story.session.view().device_code.map(|code| code.code), Some("EFGH-5678".to_owned()));
+}
+
+#[test]
+fn a_text_is_taken_when_the_cli_has_said_where_it_comes_from_and_not_too_often() {
+    let mut story = Story::light(MethodKind::Paste);
+    assert_eq!(story.refuses(Input::Pasted), Refusal::NotNow);
+    story.does(url("https://auth.example/", UrlSource::Printed));
+    for count in 1..=limits::MAX_PASTES {
+        story.does(Input::Pasted);
+        assert_eq!(story.session.view().pasted, count);
+    }
+    assert_eq!(story.refuses(Input::Pasted), Refusal::TooManyPastes);
+    story.does(exit(0));
+    assert_eq!(story.refuses(Input::Pasted), Refusal::NotNow);
+}
+
+#[test]
+fn nothing_is_pasted_into_a_sign_in_by_another_method() {
+    let mut device = Story::light(MethodKind::Device);
+    device.does(url("https://auth.example/", UrlSource::Printed));
+    assert_eq!(device.refuses(Input::Pasted), Refusal::NotNow);
+    let mut desktop = Story::answered();
+    desktop.does(url("https://auth.example/", UrlSource::Printed));
+    assert_eq!(desktop.refuses(Input::Pasted), Refusal::NotNow);
+}
+
+#[test]
+fn a_text_that_does_not_help_is_told_until_the_next_one() {
+    let mut story = Story::light(MethodKind::Paste);
+    story.does(url("https://auth.example/", UrlSource::Printed));
+    story.does(Input::Pasted);
+    let refused = || Input::Report(Report::PasteRefused { detail: "of another sign-in".into() });
+    story.does(refused());
+    assert_eq!(story.session.view().paste_refused.as_deref(), Some("of another sign-in"));
+    assert!(story.is_same(refused()));
+    story.does(Input::Pasted);
+    assert_eq!(story.session.view().paste_refused, None);
+}
+
+#[test]
+fn without_a_desktop_a_new_link_replaces_the_old_one() {
+    let mut story = Story::light(MethodKind::Paste);
+    story.does(url("https://auth.example/1", UrlSource::Printed));
+    assert!(story.is_same(url("https://auth.example/1", UrlSource::Printed)));
+    story.does(url("https://auth.example/2", UrlSource::Printed));
+    assert_eq!(story.session.view().login_url.map(|found| found.url), Some("https://auth.example/2".to_owned()));
 }

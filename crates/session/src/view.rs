@@ -213,6 +213,9 @@ pub fn check_session(session: &Session) -> Result<(), ViewRefusal> {
     if let Some(end) = session.end() {
         return Err(Refusal::Ended(end.reason.clone()).into());
     }
+    if !session.has_desktop() {
+        return Err(Refusal::NoDesktop.into());
+    }
     match session.state() {
         SessionState::SigningIn | SessionState::Saving => Ok(()),
         SessionState::WaitingForOffer

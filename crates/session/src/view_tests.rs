@@ -1,6 +1,7 @@
 use anteroom_protocol::{
     ProviderId, Secret, UserId,
     guest::Report,
+    provider::MethodKind,
     signaling::{AnswerType, OfferType},
 };
 
@@ -227,10 +228,18 @@ fn an_offer_without_an_ice_session_is_refused() {
 }
 
 #[test]
+fn a_sign_in_without_a_desktop_is_not_viewed() {
+    let (provider, user) = ("codex".parse().unwrap(), UserId::from_random([2; 16]));
+    let session = Session::new(session_id(), user, (provider, MethodKind::Device), Deadlines::for_sign_in(600), NOW);
+    assert_eq!(check_session(&session), Err(ViewRefusal::Session(Refusal::NoDesktop)));
+}
+
+#[test]
 fn a_session_is_viewed_from_the_agents_first_word_to_its_end() {
     let provider: ProviderId = "codex".parse().unwrap();
     let user = UserId::from_random([2; 16]);
-    let mut session = Session::new(session_id(), user, provider, Deadlines::for_sign_in(600), NOW);
+    let mut session =
+        Session::new(session_id(), user, (provider, MethodKind::Desktop), Deadlines::for_sign_in(600), NOW);
     assert_eq!(check_session(&session), Err(ViewRefusal::NoPicture));
     let machine = anteroom_protocol::MachineId::from_random([3; 16]);
     let first = Input::Offer { offer: offer("abcd"), candidates: Vec::new(), after: None, machine: Some(machine) };

@@ -8,13 +8,16 @@ use anteroom_controller::ports::Clock as _;
 use anteroom_machines::MachineSpec;
 use anteroom_protocol::{
     Epoch, MachineId, Secret,
-    guest::{Assignment, CapturedCredential, CapturedFile, Report, Reports},
+    guest::{Assignment, CapturedCredential, CapturedFile, Pastes, Report, Reports},
     session::UrlSource,
     signaling::{Answer, AnswerType, AnswerWithCandidates, Candidate, CandidateLog, OfferInEpoch, SdpDigest, Side},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+};
 
 use crate::{
     air::{answer_name, name_in, sdp},
@@ -22,6 +25,7 @@ use crate::{
     candidates::Read,
     network::{send, send_until_answered},
     outbox::Outbox,
+    own_browser,
     scene::Scene,
 };
 
@@ -127,10 +131,30 @@ impl Agent {
 
     async fn work(&self) -> Result<(), Ended> {
         let assignment = self.assignment().await?;
+        let has_desktop = assignment.work.has_desktop();
+        let (pasted, heard) = watch::channel(0);
         tokio::select! {
             biased;
-            ended = self.signal(&assignment) => ended,
-            ended = async { self.sign_in(&assignment).await?; std::future::pending().await } => ended,
+            ended = self.signal(&assignment), if has_desktop => ended,
+            ended = self.pastes(&assignment, &pasted), if !has_desktop => ended,
+            ended = async { self.sign_in(&assignment, heard).await?; std::future::pending().await } => ended,
+        }
+    }
+
+    /// Reads what the person has pasted until the session ends: each once, in order, and nobody else's.
+    async fn pastes(&self, assignment: &Assignment, pasted: &watch::Sender<u32>) -> Result<(), Ended> {
+        let expected = own_browser::text_for(&assignment.session_id);
+        loop {
+            let last = *pasted.borrow();
+            let path = format!("/api/guest/pastes?after={last}");
+            let reply = self.repeat(&self.call(path).waiting(POLL_WAIT_S, POLL_SLACK)).await?;
+            let Some(read) = (reply.status == 200).then(|| reply.parse::<Pastes>()).flatten() else { continue };
+            let numbers = read.pastes.iter().map(|paste| paste.number);
+            let ours = read.pastes.iter().all(|paste| *paste.text.expose() == expected);
+            if !numbers.eq(last + 1..=read.next) || read.next == last || !ours {
+                self.scene.broken("pastes", format!("{}: after {last} came up to {}", self.name, read.next));
+            }
+            pasted.send_replace(read.next);
         }
     }
 
@@ -290,19 +314,27 @@ impl Agent {
 
     // --- sign-in ---------------------------------------------------------------------------------
 
-    async fn sign_in(&self, assignment: &Assignment) -> Result<(), Ended> {
+    async fn sign_in(&self, assignment: &Assignment, pasted: watch::Receiver<u32>) -> Result<(), Ended> {
         let detail = || "scripted".to_owned();
         if self.part == Part::HasNoDesktop {
             return self.report(vec![Report::DesktopFailed { detail: detail() }]).await;
         }
         self.scene.sleep(10..=800).await;
-        self.report(vec![Report::DesktopReady]).await?;
+        let has_desktop = assignment.work.has_desktop();
+        if has_desktop {
+            self.report(vec![Report::DesktopReady]).await?;
+        }
         if self.part == Part::HasNoCli {
             return self.report(vec![Report::CliNotStarted { detail: detail() }]).await;
         }
-        self.report(vec![Report::BrowserReady, Report::CliStarted]).await?;
         let url = |source| Report::UrlFound { url: format!("https://auth.example/{source:?}"), source };
-        self.report(vec![url(UrlSource::Printed), url(UrlSource::Shim), Report::UrlOpened]).await?;
+        if has_desktop {
+            self.report(vec![Report::BrowserReady, Report::CliStarted]).await?;
+            self.report(vec![url(UrlSource::Printed), url(UrlSource::Shim), Report::UrlOpened]).await?;
+        } else {
+            self.report(vec![Report::CliStarted, url(UrlSource::Printed)]).await?;
+            self.is_pasted(pasted).await;
+        }
         self.scene.sleep(500..=40_000).await;
         match self.part {
             Part::NeverEnds | Part::NeverAnswers => std::future::pending().await,
@@ -312,6 +344,14 @@ impl Agent {
                 self.hand_in(assignment).await
             }
             Part::HasNoCli | Part::HasNoDesktop | Part::NeverSpeaks => unreachable!("ended above"),
+        }
+    }
+
+    /// The tool goes on when it has been given a text, or two: the first one may be wrong.
+    async fn is_pasted(&self, mut pasted: watch::Receiver<u32>) {
+        let enough = 1 + u32::from(self.scene.dice.chance(2000));
+        if pasted.wait_for(|read| *read >= enough).await.is_err() {
+            std::future::pending().await
         }
     }
 

@@ -92,6 +92,9 @@ impl Audit<'_> {
         if let Some(machine) = &session.machine {
             self.broken("nothing-leaks", format!("{id} has {machine} still"));
         }
+        if !self.look(self.store.pastes(id, 0)).is_empty() {
+            self.broken("sealed", format!("what was pasted in {id} outlives it"));
+        }
         self.events(id, &events);
         for number in 1..=session.current_epoch().0 {
             self.epoch(id, Epoch(number), &events);
@@ -173,6 +176,7 @@ impl Audit<'_> {
                 | Step::CliStarted
                 | Step::UrlFound
                 | Step::UrlOpened
+                | Step::CodeFound
                 | Step::CliSucceeded
                 | Step::CredentialCaptured
                 | Step::CredentialSaved

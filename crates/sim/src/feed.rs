@@ -133,6 +133,9 @@ impl Reader {
             | SessionEventKind::Answer { .. }
             | SessionEventKind::Trouble { .. }
             | SessionEventKind::Url { .. }
+            | SessionEventKind::DeviceCode { .. }
+            | SessionEventKind::Pasted { .. }
+            | SessionEventKind::PasteRefused { .. }
             | SessionEventKind::Credential { .. } => {}
         }
         self.log.push(event);

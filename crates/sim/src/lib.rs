@@ -25,6 +25,7 @@ mod driver;
 mod feed;
 mod network;
 mod outbox;
+mod own_browser;
 mod page;
 mod referee;
 mod replies;

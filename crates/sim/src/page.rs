@@ -190,8 +190,12 @@ impl Page {
         let call = match &known {
             Some(session) => call(format!("/api/webrtc/session/{session}/offer")).post(&offer),
             None => {
-                let click =
-                    StartSignIn { provider: self.provider.clone(), webrtc_offer: Some(offer), relay_ticket: None };
+                let click = StartSignIn {
+                    provider: self.provider.clone(),
+                    method: None,
+                    webrtc_offer: Some(offer),
+                    relay_ticket: None,
+                };
                 Call { key: Some(self.key.clone()), ..call("/api/vm/auth".to_owned()).post(&click) }
             }
         };

@@ -134,8 +134,11 @@ impl Scene {
         };
         if let Some(session) = &row.session {
             let offer = self.database.wait(self.database.store().offer(session, Epoch(1)));
-            if offer.expect("the store itself never fails").is_none() {
-                self.broken("offer-first", format!("{} is made before an offer of {session}", spec.id));
+            let has_offer = offer.expect("the store itself never fails").is_some();
+            let has_desktop = self.stored(session).is_some_and(|stored| stored.session.method.has_desktop());
+            if has_offer != has_desktop {
+                let what = if has_desktop { "before an offer" } else { "with an offer, and without a desktop," };
+                self.broken("offer-first", format!("{} is made {what} of {session}", spec.id));
             }
         }
         for other in self.world.everything() {

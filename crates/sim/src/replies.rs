@@ -3,6 +3,7 @@
 use anteroom_controller::{SignInStarted, StartSignIn};
 use anteroom_protocol::{
     Epoch, SessionId,
+    guest::Pastes,
     session::SessionView,
     signaling::{AnswerInEpoch, AnswerWithCandidates, CandidateLog, OfferInEpoch, OfferWithCandidates},
 };
@@ -41,7 +42,8 @@ impl Scene {
         let fits = match reply.status {
             200 | 201 | 204 => true,
             401 => call.door == Door::Guest,
-            409 => kind != "not-now",
+            // A text may come before the tool waits for one, or too late.
+            409 => kind != "not-now" || call.path.ends_with("/paste"),
             410 => true,
             // It is gone by now, or no row ever knew it.
             404 => call.path.starts_with("/api/machines/"),
@@ -81,6 +83,7 @@ impl Scene {
             (&Method::GET, "offer", 200) => self.is_whole::<OfferInEpoch>(call, reply),
             (&Method::GET, "answer", 200) => self.is_whole::<AnswerInEpoch>(call, reply),
             (&Method::GET, "browser" | "vm", 200) => self.is_whole::<CandidateLog>(call, reply),
+            (&Method::GET, "pastes", 200) => self.is_whole::<Pastes>(call, reply),
             (&Method::POST, "auth", 201) => self.click_was_taken(call, reply),
             (&Method::POST, "offer", 201) => self.offer_was_taken(call, reply, session.as_ref()),
             (&Method::POST, "answer", 201) => self.answer_was_first(call, session.as_ref()),

@@ -22,6 +22,7 @@ use tokio::{
 use crate::{
     call::{Call, Door, Reply},
     network::{send, send_until_answered},
+    own_browser,
     page::{Order, Page, Shown, Standing},
     scene::Scene,
 };
@@ -36,6 +37,8 @@ const PAUSES: (u64, u64) = (1000, 4000);
 struct Play {
     provider: ProviderId,
     key: String,
+    /// Whether it can be opened in pages: there is a desktop.
+    has_desktop: bool,
     pages: Vec<Open>,
 }
 
@@ -161,8 +164,11 @@ impl Script {
         let number = self.plays.len() + 1;
         let provider: ProviderId = self.scene.dice.pick(&["one", "two"]).parse().expect("it is one");
         let key = format!("click-{number}");
-        self.plays.push(Play { provider: provider.clone(), key: key.clone(), pages: Vec::new() });
-        if self.scene.dice.chance(8500) {
+        let has_desktop = provider.as_str() == "two" || self.scene.dice.chance(6000);
+        self.plays.push(Play { provider: provider.clone(), key: key.clone(), has_desktop, pages: Vec::new() });
+        if !has_desktop {
+            self.errands.spawn(own_browser::sign_in(self.scene.clone(), provider, key));
+        } else if self.scene.dice.chance(8500) {
             self.open(number - 1, None);
         } else {
             self.begin_without_an_offer(provider, key);
@@ -173,7 +179,7 @@ impl Script {
     fn begin_without_an_offer(&mut self, provider: ProviderId, key: String) {
         let scene = self.scene.clone();
         self.errands.spawn(async move {
-            let body = StartSignIn { provider, webrtc_offer: None, relay_ticket: None };
+            let body = StartSignIn { provider, method: None, webrtc_offer: None, relay_ticket: None };
             let call = Call::get(Door::Person, &scene.owner, "/api/vm/auth", CALL_DEADLINE).post(&body);
             let call = Call { key: Some(key.clone()), ..call };
             let reply: Reply = send_until_answered(&scene, "program", PAUSES, &call).await;
@@ -231,7 +237,10 @@ impl Script {
     }
 
     fn second_page(&mut self) {
-        let plays: Vec<_> = (0..self.plays.len()).collect();
+        let plays: Vec<_> = (0..self.plays.len()).filter(|play| self.plays[*play].has_desktop).collect();
+        if plays.is_empty() {
+            return;
+        }
         let play = self.scene.dice.pick(&plays);
         if let Some(session) = self.session_of(play) {
             self.open(play, Some(session));

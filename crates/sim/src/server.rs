@@ -10,7 +10,7 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, Error, KeepSettings, PoolSettings, Ports, Settings,
+    Catalogue, Controller, DeadlineOverrides, Error, KeepSettings, PoolSettings, Ports, RunSettings, Settings,
     http::{Edge, Hosts, guest_router, person_router},
     ports::{Page, PageFile},
     reconciler::Reconciler,
@@ -245,6 +245,7 @@ fn settings(scene: &Scene, deadlines: DeadlineOverrides) -> Settings {
         // A schedule has three sign-ins at most, so that the last may find no place among those who wait.
         keep: KeepSettings { machines: scene.kept, for_ms: KEPT_FOR_MS },
         max_queued: 1,
+        runs: RunSettings::default(),
     }
 }
 

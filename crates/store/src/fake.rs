@@ -8,6 +8,7 @@ use std::{
 
 use anteroom_protocol::{
     CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
@@ -17,12 +18,12 @@ use anteroom_session::{
     machine::{MachineRow, Seen},
     view::{View, ViewChange},
 };
-use anteroom_vault::SealedCredential;
+use anteroom_vault::{SealedCredential, SealedText};
 use async_trait::async_trait;
 
 use crate::{
-    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, Placement, Store, StoreError, Stored, StoredViews,
-    TokenDigest,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Store, StoreError, Stored,
+    StoredViews, TokenDigest,
 };
 use tables::Tables;
 
@@ -124,6 +125,14 @@ impl Store for FakeStore {
             None => Vec::new(),
         };
         Ok(self.read(above))
+    }
+
+    async fn pastes(&self, id: &SessionId, after: u32) -> Result<Vec<(u32, SealedText)>, StoreError> {
+        Ok(self.read(|tables| tables.pastes(id, after)))
+    }
+
+    async fn chosen_methods(&self, owner: &UserId) -> Result<Vec<(ProviderId, MethodKind)>, StoreError> {
+        Ok(self.read(|tables| tables.chosen_methods(owner)))
     }
 
     async fn views(&self, id: &SessionId) -> Result<StoredViews, StoreError> {
@@ -236,6 +245,10 @@ impl Store for FakeStore {
 
     async fn credential_for(&self, owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError> {
         Ok(self.read(|tables| tables.newest_credential(owner, provider).cloned()))
+    }
+
+    async fn lease(&self, credential: &CredentialId) -> Result<Option<LeaseRow>, StoreError> {
+        Ok(self.read(|tables| tables.lease(credential).cloned()))
     }
 
     async fn all_credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {

@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 
 use anteroom_protocol::{
     CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
@@ -18,7 +19,7 @@ use anteroom_session::{
     machine::{MachineRow, Seen},
     view::{View, ViewChange, Views},
 };
-use anteroom_vault::SealedCredential;
+use anteroom_vault::{SealedCredential, SealedText};
 use async_trait::async_trait;
 
 pub mod fake;
@@ -99,6 +100,28 @@ pub struct CredentialRow {
     pub sealed: SealedCredential,
 }
 
+/// Who holds a credential that has one holder at a time (invariant one-holder).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseRow {
+    /// Which.
+    pub credential: CredentialId,
+    /// The run.
+    pub session: SessionId,
+    /// The version that the run has, or has written back last. Nothing but the next one is taken from it.
+    pub version: u32,
+    /// Since when.
+    pub since: UnixMillis,
+}
+
+/// The lease that a new run takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedLease {
+    /// Which credential.
+    pub credential: CredentialId,
+    /// The version that the run gets: the newest.
+    pub version: u32,
+}
+
 /// A machine that ended badly, and whose log is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedMachine {
@@ -138,6 +161,12 @@ pub struct Extras {
     pub placement: Option<Placement>,
     /// Stored in the same transaction (invariant saved-before-destroyed).
     pub credential: Option<CredentialRow>,
+    /// The lease that the new run takes; for [`Store::create_session`] only.
+    pub lease: Option<WantedLease>,
+    /// The text that is pasted; needed when the change has a [`Write::Paste`].
+    pub paste: Option<SealedText>,
+    /// Whether the session's method is what its owner wants for this provider from now on; for [`Store::create_session`] only.
+    pub chooses_method: bool,
     /// How many sessions may wait for a place, this one with them; needed when the change joins them.
     pub max_queued: Option<u32>,
     /// How many failed machines are kept, this session's with them. Its own is kept in place of being destroyed, when the
@@ -162,6 +191,9 @@ pub enum CommitError {
     /// The machine that the change plans is there already, and is not pooled (any more): decide with another one.
     #[error("machine {0} serves somebody else by now, or is gone")]
     MachineTaken(MachineId),
+    /// Another run holds the credential.
+    #[error("session {} holds credential {}", .0.session, .0.credential)]
+    LeaseHeld(LeaseRow),
     /// The credential would replace one with a version that is not older by one, or another credential.
     #[error("the credential of session {0} has changed meanwhile")]
     CredentialConflict(SessionId),
@@ -211,6 +243,7 @@ pub fn decided_at(change: &Change) -> UnixMillis {
         Write::Offer { .. }
         | Write::Answer { .. }
         | Write::Candidates { .. }
+        | Write::Paste(_)
         | Write::JoinQueue
         | Write::PlanMachine(_)
         | Write::SawMachine(_)
@@ -222,7 +255,7 @@ pub fn decided_at(change: &Change) -> UnixMillis {
 /// The port. All lists are bounded by what their tables can hold; those that grow take a limit.
 ///
 /// Every adapter refuses, with a [`StoreError`], what no decision of `session` asks for: a second offer or answer of
-/// one epoch, a gap in a log, a machine for a session without an offer, a way out of an end, a way back from gone.
+/// one epoch, a gap in a log, a machine for a session with a desktop and without an offer, a way out of an end, a way back from gone.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // --- sessions ---
@@ -262,6 +295,11 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<LoggedCandidate>, StoreError>;
     /// The session's events above `after`, in order, at most `limit`.
     async fn events(&self, id: &SessionId, after: u32, limit: u32) -> Result<Vec<SessionEvent>, StoreError>;
+
+    /// What was pasted in the session above number `after`, in order, sealed. There is nothing any more when it has ended.
+    async fn pastes(&self, id: &SessionId, after: u32) -> Result<Vec<(u32, SealedText)>, StoreError>;
+    /// The methods that the owner chose last, in the order of the providers.
+    async fn chosen_methods(&self, owner: &UserId) -> Result<Vec<(ProviderId, MethodKind)>, StoreError>;
 
     // --- views ---
 
@@ -339,6 +377,9 @@ pub trait Store: Send + Sync + 'static {
     async fn credentials_of(&self, owner: &UserId) -> Result<Vec<CredentialRow>, StoreError>;
     /// The owner's credential for a provider in its newest version.
     async fn credential_for(&self, owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError>;
+    /// Who holds a credential. A run's lease ends by itself, in the transaction in which its session has ended and has no
+    /// machine any more: from then on nobody can use what it had.
+    async fn lease(&self, credential: &CredentialId) -> Result<Option<LeaseRow>, StoreError>;
     /// Every stored version of every credential ([`KEPT_CREDENTIAL_VERSIONS`] each), for the rotation of the wrapping
     /// key.
     async fn all_credentials(&self) -> Result<Vec<CredentialRow>, StoreError>;

@@ -10,7 +10,9 @@ pub mod credentials;
 pub mod failed;
 pub mod fixtures;
 pub mod hosts;
+pub mod leases;
 pub mod machines;
+pub mod methods;
 pub mod queue;
 pub mod sessions;
 pub mod signaling;
@@ -81,6 +83,12 @@ macro_rules! conformance {
                 a_machine_is_kept_when_it_runs_and_as_many_as_may_be,
                 an_unknown_machine_is_an_error,
             }
+            methods {
+                a_sign_in_without_a_desktop_has_its_machine_without_an_offer,
+                pastes_come_in_order_and_end_with_their_session,
+                a_paste_comes_with_its_sealed_text_and_without_a_gap,
+                the_method_that_was_chosen_last_is_remembered_for_each_person_and_provider,
+            }
             queue {
                 those_who_wait_are_listed_in_the_order_in_which_they_came,
                 the_queue_is_as_long_as_it_may_be,
@@ -104,6 +112,14 @@ macro_rules! conformance {
                 the_newest_version_is_read_and_the_one_before_it_kept,
                 a_rewrapped_version_replaces_itself_only,
                 a_removed_credential_is_gone_in_all_versions_for_its_owner_only,
+            }
+            leases {
+                a_run_has_its_machine_without_an_offer_and_reads_back,
+                a_credential_has_one_holder_until_its_machine_is_gone,
+                of_two_runs_one_gets_the_lease,
+                the_holder_writes_the_next_version_back_and_nobody_else_does,
+                a_credential_that_was_forgotten_does_not_come_back_by_its_run,
+                a_run_that_never_had_a_machine_gives_its_lease_back_with_its_end,
             }
             access {
                 the_owner_is_made_once,

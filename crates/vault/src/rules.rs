@@ -192,6 +192,7 @@ fn check_file(rule: &CredentialFile, bytes: &[u8]) -> Result<Tree, Incomplete> {
     let tree = match rule.format {
         FileFormat::Json => Tree::json(bytes).ok_or(Incomplete::Broken { path: path(), format: "JSON" })?,
         FileFormat::Toml => Tree::toml(bytes).ok_or(Incomplete::Broken { path: path(), format: "TOML" })?,
+        FileFormat::Yaml => Tree::yaml(bytes).ok_or(Incomplete::Broken { path: path(), format: "YAML" })?,
         FileFormat::Opaque => Tree::nothing(),
     };
     for pointer in &rule.not_blank {

@@ -28,7 +28,7 @@ pub const SEAL_RANDOM_BYTES: usize = KEY_BYTES + 2 * NONCE_BYTES;
 /// Random bytes for one rewrapping: a nonce.
 pub const NONCE_BYTES: usize = 24;
 /// Poly1305's.
-const TAG_BYTES: usize = 16;
+pub(crate) const TAG_BYTES: usize = 16;
 
 /// What a sealed credential is of. Whoever opens one says what they expect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub struct Binding {
 
 /// A nonce and after it what was encrypted under it, tag included. One base64 text when serialised.
 #[derive(Clone, PartialEq, Eq)]
-struct Ciphertext(Vec<u8>);
+pub(crate) struct Ciphertext(Vec<u8>);
 
 /// One version of a credential as it is stored. Everything in it may be seen by whoever sees the database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,17 +221,21 @@ fn key_context(binding: &Binding, key_id: &KeyId) -> Vec<u8> {
     context(b"anteroom credential data key", binding, key_id.as_str().as_bytes())
 }
 
-/// The associated data: the format, and each field behind its length.
 fn context(purpose: &[u8], binding: &Binding, key_id: &[u8]) -> Vec<u8> {
-    let mut out = vec![FORMAT];
-    for field in [
+    associated_data(&[
         purpose,
         binding.owner.as_str().as_bytes(),
         binding.provider.as_str().as_bytes(),
         binding.credential.as_str().as_bytes(),
         &binding.version.to_be_bytes(),
         key_id,
-    ] {
+    ])
+}
+
+/// The associated data: the format, and each field behind its length. The first names the use.
+pub(crate) fn associated_data(fields: &[&[u8]]) -> Vec<u8> {
+    let mut out = vec![FORMAT];
+    for field in fields {
         out.extend_from_slice(&(field.len() as u64).to_be_bytes());
         out.extend_from_slice(field);
     }
@@ -240,14 +244,19 @@ fn context(purpose: &[u8], binding: &Binding, key_id: &[u8]) -> Vec<u8> {
 
 impl Ciphertext {
     /// Encrypts in place, so that the plaintext's memory holds the ciphertext afterwards.
-    fn of(mut plain: Zeroizing<Vec<u8>>, key: &[u8; KEY_BYTES], nonce: &[u8; NONCE_BYTES], context: &[u8]) -> Self {
+    pub(crate) fn of(
+        mut plain: Zeroizing<Vec<u8>>,
+        key: &[u8; KEY_BYTES],
+        nonce: &[u8; NONCE_BYTES],
+        context: &[u8],
+    ) -> Self {
         XChaCha20Poly1305::new(key.into())
             .encrypt_in_place(XNonce::from_slice(nonce), context, &mut *plain)
             .expect("half a megabyte is below the cipher's limit of 256 GiB");
         Self([nonce.as_slice(), &plain].concat())
     }
 
-    fn open(&self, key: &[u8; KEY_BYTES], context: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    pub(crate) fn open(&self, key: &[u8; KEY_BYTES], context: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, ciphertext) = self.0.split_first_chunk::<NONCE_BYTES>()?;
         let mut plain = Zeroizing::new(ciphertext.to_vec());
         XChaCha20Poly1305::new(key.into()).decrypt_in_place(XNonce::from_slice(nonce), context, &mut *plain).ok()?;

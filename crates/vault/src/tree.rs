@@ -23,6 +23,11 @@ impl Tree {
         Some(Self(json_of(toml::Value::Table(table))))
     }
 
+    /// What YAML says of a place is not told: the parser's errors quote the file.
+    pub(crate) fn yaml(bytes: &[u8]) -> Option<Self> {
+        serde_saphyr::from_slice(bytes).ok().map(Self)
+    }
+
     /// The claims of a JSON Web Token (RFC 7519), without a check of its signature. The token was handed to the
     /// person's own CLI by the issuer, over TLS; its claims are shown and compared, and open nothing. To check the
     /// signature would need the issuer's keys from the network, and would change no decision.

@@ -96,10 +96,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** The files of a run's credential. */
+        get: operations["credential_of_run"];
         put?: never;
-        /** The credential's files. 204 means that the vault has them durably. */
+        /** The credential's files, after a sign-in or as a run has changed them. 204 means that the vault has them durably. */
         post: operations["credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/guest/pastes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the person has pasted, once there is more. */
+        get: operations["get_pastes"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -117,6 +135,40 @@ export interface paths {
         put?: never;
         /** What happened in the machine, in order. Each may be repeated. */
         post: operations["reports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/guest/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The wish to end the machine's run, once there is one. */
+        get: operations["get_stop"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/guest/terminal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The agent's end of its run's terminal, a WebSocket. */
+        get: operations["connect_terminal"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -265,6 +317,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The person's runs. */
+        get: operations["list_runs"];
+        put?: never;
+        /**
+         * Starts a run: a CLI in a machine of its own, with the person's credential. 409 with `holder` when another run holds a
+         *     credential that has one holder at a time.
+         */
+        post: operations["start_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The run, ended or not. */
+        get: operations["show_run"];
+        put?: never;
+        post?: never;
+        /** Stops a run. What it has changed of its credential is saved first. 410 when it has ended. */
+        delete: operations["stop_run"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The run's state, and each that follows. The stream ends with the run. */
+        get: operations["follow_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/terminal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The run's terminal as a WebSocket of binary messages: to the server 0x00 typed bytes, 0x01 `{"kind":"resize","columns","rows"}`,
+         *     0x02 how many bytes of output were drawn (64 bits, big-endian); from it 0x00 output, 0x01 `screen`, `size` and `ended`. Why it
+         *     is refused is said by a close code: 4401 no access, 4404 no such run, 4410 the run has ended.
+         */
+        get: operations["view_terminal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/session/{id}": {
         parameters: {
             query?: never;
@@ -320,6 +449,23 @@ export interface paths {
         post: operations["allow"];
         /** Takes an allowed host back, for later questions of all machines of this person and provider. */
         delete: operations["disallow"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/{id}/paste": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives the CLI a text that the person has brought from their own browser. 409 when the session does not wait for one. */
+        post: operations["paste"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -552,10 +698,10 @@ export interface components {
         Assignment: {
             /** @description What the credential is. */
             credential: components["schemas"]["CredentialRules"];
-            /** @description How to sign in. */
-            login: components["schemas"]["Login"];
             /** @description The session it serves. */
             sessionId: components["schemas"]["SessionId"];
+            /** @description What is done. */
+            work: components["schemas"]["Work"];
         };
         /** @description `RTCIceCandidateInit` as browsers serialise it. An empty `candidate` means end-of-candidates (RFC 8838). */
         Candidate: {
@@ -634,7 +780,7 @@ export interface components {
         CredentialFile: {
             /** @description How it is read for the rules. */
             format: components["schemas"]["FileFormat"];
-            /** @description JSON pointers (RFC 6901) whose values must be texts that are not blank. TOML is read as the same tree. */
+            /** @description JSON pointers (RFC 6901) whose values must be texts that are not blank. TOML and YAML are read as the same tree. */
             not_blank?: string[];
             /** @description Whether the credential is whole without it. */
             optional?: boolean;
@@ -664,6 +810,7 @@ export interface components {
             connectedAt: components["schemas"]["UnixMillis"];
             /** @description Who connected it. */
             connectedBy: string;
+            holder?: components["schemas"]["LeaseHolder"] | null;
             /** @description Its id. */
             id: components["schemas"]["CredentialId"];
             /** @description For which provider. */
@@ -672,13 +819,20 @@ export interface components {
             savedAt: components["schemas"]["UnixMillis"];
             /**
              * Format: int32
-             * @description 1 for the first; one more with each sign-in.
+             * @description 1 for the first; one more with each sign-in, and with each change that a run has written back.
              */
             version: number;
         };
         /** @description Everything that is connected. */
         Credentials: {
             credentials: components["schemas"]["CredentialView"][];
+        };
+        /** @description A code for the person's own browser (`user_code` of RFC 8628). */
+        DeviceCode: {
+            /** @description As the CLI shows it, e.g. `ABCD-1234`. */
+            code: string;
+            /** @description Where it is to be typed: an https URL of one of the provider's hosts. */
+            url: string;
         };
         /**
          * Format: int32
@@ -705,7 +859,7 @@ export interface components {
          * @description How a credential's file is read for the rules. Its bytes are kept as they are.
          * @enum {string}
          */
-        FileFormat: "json" | "toml" | "opaque";
+        FileFormat: "json" | "toml" | "yaml" | "opaque";
         /** @description One thing that was looked at. */
         Finding: {
             /** @description How it is. */
@@ -740,6 +894,13 @@ export interface components {
             iceServers: components["schemas"]["IceServer"][];
             ticket?: components["schemas"]["TicketId"] | null;
         };
+        /** @description Who uses a credential that has one holder at a time, and since when. */
+        LeaseHolder: {
+            /** @description The run. */
+            runId: components["schemas"]["SessionId"];
+            /** @description Since when. */
+            since: components["schemas"]["UnixMillis"];
+        };
         /**
          * @description How something is.
          * @enum {string}
@@ -753,23 +914,14 @@ export interface components {
              */
             seq: number;
         };
-        /** @description How the CLI signs in. */
-        Login: {
-            /** @description Program and arguments; no shell. */
-            command: string[];
-            /** @description Environment of the CLI alone, beside what every program in the machine gets. */
-            environment?: {
-                [key: string]: string;
-            };
+        /** @description One method with all that is needed to carry it out. */
+        LoginPlan: {
             /** @description Files that are there before the CLI starts. */
-            files?: components["schemas"]["SeedFile"][];
-            /**
-             * Format: int32
-             * @description How long a person may take from the desktop's first picture to the CLI's end, seconds.
-             */
-            timeout_seconds: number;
-            /** @description Hosts whose https URLs are taken for a sign-in URL; `.example.com` takes subdomains too. */
-            url_hosts: string[];
+            files: components["schemas"]["SeedFile"][];
+            /** @description The method; its environment is whole. */
+            method: components["schemas"]["Method"];
+            /** @description Hosts whose https URLs are taken for a sign-in URL. */
+            urlHosts: string[];
         };
         /** @description The sign-in URL, for the page's *copy*. */
         LoginUrl: {
@@ -836,6 +988,29 @@ export interface components {
         Me: {
             user: components["schemas"]["User"];
         };
+        /** @description One way to sign in with the CLI. */
+        Method: {
+            /**
+             * @description Of `device` only, and needed there: a regular expression (in the syntax of the crate regex-lite) that finds the code on
+             *     the CLI's screen; its first group, or all of it.
+             */
+            code?: string | null;
+            /** @description Program and arguments; no shell. */
+            command: string[];
+            /** @description Environment of this method alone; it comes after the one that all methods share. */
+            environment?: {
+                [key: string]: string;
+            };
+            /** @description Which. */
+            kind: components["schemas"]["MethodKind"];
+            /** @description What the CLI asks on its terminal before it goes on. */
+            replies?: components["schemas"]["Reply"][];
+        };
+        /**
+         * @description Where a person signs in, and how the CLI hears of it.
+         * @enum {string}
+         */
+        MethodKind: "desktop" | "device" | "paste";
         /** @description A session description that the viewer made. */
         Offer: {
             /** @description SDP (RFC 8866), at most [`limits::MAX_SDP_BYTES`]. */
@@ -869,6 +1044,34 @@ export interface components {
             /** @description The description. */
             offer: components["schemas"]["Offer"];
         };
+        /** @description One text that the person has brought. */
+        Paste: {
+            /**
+             * Format: int32
+             * @description 1 for the first of the session.
+             */
+            number: number;
+            /** @description The text. */
+            text: string;
+        };
+        /** @description A text that a person pastes. */
+        PastedText: {
+            /** @description The code that the provider's page shows, or the address of the page that could not be reached; at most 8 KiB. */
+            text: string;
+        };
+        /**
+         * @description What the person has brought from their own browser: codes, or addresses of the CLI's callback. Each is good for one use and
+         *     for a short time; in the store it is sealed.
+         */
+        Pastes: {
+            /**
+             * Format: int32
+             * @description The number to go on after.
+             */
+            next: number;
+            /** @description In order. One that can't be opened any more is left out. */
+            pastes: components["schemas"]["Paste"][];
+        };
         /** @description `application/problem+json`. `type` is a relative reference that names the kind of problem and is stable. */
         Problem: {
             /** @description What was tried on what, and what to do. Repeats no value that came from outside. */
@@ -876,6 +1079,7 @@ export interface components {
             epoch?: components["schemas"]["Epoch"] | null;
             /** @description The field that is wrong, as a path: `webrtcOffer.offer.sdp`. */
             field?: string | null;
+            holder?: components["schemas"]["LeaseHolder"] | null;
             reason?: components["schemas"]["Reason"] | null;
             /**
              * Format: int32
@@ -895,8 +1099,14 @@ export interface components {
             description: string;
             /** @description Its id. */
             id: components["schemas"]["ProviderId"];
+            /** @description The one that the person chose last, else the first. */
+            method: components["schemas"]["MethodKind"];
+            /** @description How one can sign in, in the order of the provider's file. */
+            methods: components["schemas"]["MethodKind"][];
             /** @description Its name for people. */
             name: string;
+            /** @description Whether it can be run when it is connected. */
+            runnable: boolean;
             session?: components["schemas"]["SessionView"] | null;
             /** @description Who runs it. */
             vendor: string;
@@ -927,7 +1137,7 @@ export interface components {
          * @description Why a session ended. The code is stable; the page has a sentence and a remedy for each.
          * @enum {string}
          */
-        ReasonCode: "saved" | "cancelled-by-person" | "stopped-by-administrator" | "offer-timeout" | "machine-timeout" | "machine-failed" | "machine-lost" | "agent-timeout" | "desktop-failed" | "answer-timeout" | "cli-not-started" | "cli-failed" | "credential-missing" | "credential-invalid" | "sign-in-timeout" | "no-capacity";
+        ReasonCode: "saved" | "cancelled-by-person" | "stopped-by-administrator" | "offer-timeout" | "machine-timeout" | "machine-failed" | "machine-lost" | "agent-timeout" | "desktop-failed" | "answer-timeout" | "cli-not-started" | "cli-failed" | "credential-missing" | "credential-invalid" | "sign-in-timeout" | "no-capacity" | "exited" | "stopped-by-person" | "taken-over" | "idle";
         /** @description A host that a machine asked for and that is not on its list. */
         RefusedHost: {
             /** @description When it was asked for first. */
@@ -940,6 +1150,13 @@ export interface components {
          * @enum {string}
          */
         RelayKind: "none" | "embedded" | "external" | "both";
+        /** @description What is typed when the CLI asks something that is no secret. */
+        Reply: {
+            /** @description A regular expression on the last row of the screen that is not blank. Each reply is given once. */
+            prompt: string;
+            /** @description What is typed, and Enter after it. */
+            text: string;
+        };
         /** @description One thing that happened in the machine. Each may be repeated (a lost reply is sent again) without harm. */
         Report: {
             /** @enum {string} */
@@ -971,6 +1188,16 @@ export interface components {
             /** @enum {string} */
             kind: "url-opened";
         } | {
+            /** @description The code, and where it is to be typed. */
+            code: components["schemas"]["DeviceCode"];
+            /** @enum {string} */
+            kind: "code-found";
+        } | {
+            /** @description Why, and what to do. */
+            detail: string;
+            /** @enum {string} */
+            kind: "paste-refused";
+        } | {
             /**
              * Format: int32
              * @description Its exit code; 128 + signal when it was killed.
@@ -990,6 +1217,69 @@ export interface components {
         Reports: {
             /** @description At most [`crate::limits::MAX_REPORTS_PER_REQUEST`]. */
             reports: components["schemas"]["Report"][];
+        };
+        /** @description A state of a run, in its stream. */
+        RunEvent: {
+            /**
+             * Format: int32
+             * @description What the CLI ended with.
+             */
+            exitCode?: number | null;
+            /** @enum {string} */
+            kind: "state";
+            reason?: components["schemas"]["Reason"] | null;
+            /** @description The state. */
+            state: components["schemas"]["RunState"];
+        };
+        /** @description A person's runs. */
+        RunList: {
+            /** @description The newest first; those that ended lately too. */
+            runs: components["schemas"]["RunView"][];
+        };
+        /** @description A run, as its machine needs it. */
+        RunPlan: {
+            /** @description Program and arguments; no shell. */
+            command: string[];
+            /** @description The CLI's environment, beside what every program in the machine gets. */
+            environment: {
+                [key: string]: string;
+            };
+            /** @description Files that are there before the CLI starts. The credential's come after them. */
+            files: components["schemas"]["SeedFile"][];
+            /** @description The terminal's first size. */
+            size: components["schemas"]["TerminalSize"];
+            /** @description Whether there is one. Without it standard input, output and error are pipes, and the CLI starts when somebody is there. */
+            terminal: boolean;
+            /** @description Whether changes of the credential's files are handed in. */
+            writesBack: boolean;
+        };
+        /**
+         * @description Where a run stands.
+         * @enum {string}
+         */
+        RunState: "queued" | "starting" | "running" | "saving" | "ended";
+        /** @description A run for its owner. Holds no output and no secret. */
+        RunView: {
+            /** @description What was added to the provider's command. */
+            arguments: string[];
+            /** @description When it was asked for. */
+            createdAt: components["schemas"]["UnixMillis"];
+            endedAt?: components["schemas"]["UnixMillis"] | null;
+            /**
+             * Format: int32
+             * @description What the CLI ended with; 128 + signal when it was killed.
+             */
+            exitCode?: number | null;
+            /** @description Whose CLI it is. */
+            provider: components["schemas"]["ProviderId"];
+            reason?: components["schemas"]["Reason"] | null;
+            /** @description Its id: that of its session. */
+            runId: components["schemas"]["SessionId"];
+            startedAt?: components["schemas"]["UnixMillis"] | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["RunState"];
+            /** @description Whether its CLI runs on a terminal; else a program has its input and output. */
+            terminal: boolean;
         };
         /** @description SHA-256 of an offer's or answer's SDP, in lower-case hexadecimal. An answer names its offer by it. */
         SdpDigest: string;
@@ -1048,6 +1338,24 @@ export interface components {
             /** @description The URL and its source. */
             loginUrl: components["schemas"]["LoginUrl"];
         } | {
+            /** @description Code and URL. */
+            deviceCode: components["schemas"]["DeviceCode"];
+            /** @enum {string} */
+            kind: "device-code";
+        } | {
+            /**
+             * Format: int32
+             * @description How many by now.
+             */
+            count: number;
+            /** @enum {string} */
+            kind: "pasted";
+        } | {
+            /** @description Why, and what to do. */
+            detail: string;
+            /** @enum {string} */
+            kind: "paste-refused";
+        } | {
             /** @description Its id. */
             credential: components["schemas"]["CredentialId"];
             /** @enum {string} */
@@ -1072,11 +1380,21 @@ export interface components {
             createdAt: components["schemas"]["UnixMillis"];
             credential?: components["schemas"]["CredentialId"] | null;
             deadlineAt?: components["schemas"]["UnixMillis"] | null;
+            deviceCode?: components["schemas"]["DeviceCode"] | null;
             endedAt?: components["schemas"]["UnixMillis"] | null;
-            /** @description The newest epoch; 0 before the first offer. */
+            /** @description The newest epoch; 0 before the first offer, and always where there is no desktop. */
             epoch: components["schemas"]["Epoch"];
             loginUrl?: components["schemas"]["LoginUrl"] | null;
             machine?: components["schemas"]["MachineId"] | null;
+            /** @description How the person signs in. */
+            method: components["schemas"]["MethodKind"];
+            /** @description Why the newest pasted text does not help, and what to do. */
+            pasteRefused?: string | null;
+            /**
+             * Format: int32
+             * @description How many texts the person has pasted.
+             */
+            pasted: number;
             /** @description What is being connected. */
             provider: components["schemas"]["ProviderId"];
             reason?: components["schemas"]["Reason"] | null;
@@ -1102,8 +1420,30 @@ export interface components {
             /** @description Where it stands. */
             state: components["schemas"]["SessionState"];
         };
+        /** @description What a click on *Open* sends. */
+        StartRun: {
+            /** @description What is added to the provider's command; at most 256, together at most 64 KiB. */
+            arguments?: string[];
+            /**
+             * Format: int32
+             * @description Cells in a row of the terminal, 1 to 1000.
+             */
+            columns: number;
+            /** @description Whose CLI. */
+            provider: components["schemas"]["ProviderId"];
+            /**
+             * Format: int32
+             * @description Rows of the terminal, 1 to 1000.
+             */
+            rows: number;
+            /** @description Whether a run that holds the credential is stopped. What it has changed is saved first, which may take some seconds. */
+            takeOver?: boolean;
+            /** @description Whether the CLI runs on a terminal, which is usual. Without one its input, output and errors are pipes, for one program. */
+            terminal?: boolean;
+        };
         /** @description What a click on *Connect* sends. */
         StartSignIn: {
+            method?: components["schemas"]["MethodKind"] | null;
             /** @description What is to be connected. */
             provider: components["schemas"]["ProviderId"];
             relayTicket?: components["schemas"]["TicketId"] | null;
@@ -1113,13 +1453,31 @@ export interface components {
          * @description One thing that a sign-in goes through. The page shows them as steps with their times.
          * @enum {string}
          */
-        Step: "offer-stored" | "machine-created" | "agent-ready" | "desktop-ready" | "browser-ready" | "answer-stored" | "ice-connected" | "dtls-connected" | "frame-decoded" | "cli-started" | "url-found" | "url-opened" | "cli-succeeded" | "credential-captured" | "credential-saved" | "machine-destroyed";
+        Step: "offer-stored" | "machine-created" | "agent-ready" | "desktop-ready" | "browser-ready" | "answer-stored" | "ice-connected" | "dtls-connected" | "frame-decoded" | "cli-started" | "url-found" | "url-opened" | "code-found" | "cli-succeeded" | "credential-captured" | "credential-saved" | "machine-destroyed";
         /** @description A step that was reached. */
         StepReached: {
             /** @description When, by the controller's clock. */
             at: components["schemas"]["UnixMillis"];
             /** @description Which. */
             step: components["schemas"]["Step"];
+        };
+        /** @description Whether a run is to end. */
+        StopOrder: {
+            /** @description Always true: without an order there is no content. */
+            stop: boolean;
+        };
+        /** @description A terminal's size in cells; both are 1 to [`MAX_SIDE`]. */
+        TerminalSize: {
+            /**
+             * Format: int32
+             * @description Cells in a row.
+             */
+            columns: number;
+            /**
+             * Format: int32
+             * @description Rows that are seen.
+             */
+            rows: number;
         };
         TicketId: string;
         /**
@@ -1202,6 +1560,18 @@ export interface components {
             detail: string;
             /** @enum {string} */
             kind: "unusable";
+        };
+        /** @description What is done in a machine. */
+        Work: {
+            /** @enum {string} */
+            kind: "sign-in";
+            /** @description How. */
+            login: components["schemas"]["LoginPlan"];
+        } | {
+            /** @enum {string} */
+            kind: "run";
+            /** @description How. */
+            run: components["schemas"]["RunPlan"];
         };
     };
     responses: never;
@@ -1367,6 +1737,35 @@ export interface operations {
             };
         };
     };
+    credential_of_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The files. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CapturedCredential"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     credential: {
         parameters: {
             query?: never;
@@ -1381,6 +1780,47 @@ export interface operations {
         };
         responses: {
             /** @description The vault has it durably. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_pastes: {
+        parameters: {
+            query?: {
+                /** @description The last number that the guest has; 0 when it has none. */
+                after?: number;
+                /** @description Seconds, at most 25; 0 when it is left out. */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those above `after`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pastes"];
+                };
+            };
+            /** @description Not yet. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1429,10 +1869,76 @@ export interface operations {
             };
         };
     };
+    get_stop: {
+        parameters: {
+            query?: {
+                /** @description Seconds, at most 25; 0 when it is left out. */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is to end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StopOrder"];
+                };
+            };
+            /** @description Not yet. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    connect_terminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The terminal. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_views: {
         parameters: {
             query?: {
-                /** @description The last sequence number that the guest has; 0 when it has none. */
+                /** @description The last number that the guest has; 0 when it has none. */
                 after?: number;
                 /** @description Seconds, at most 25; 0 when it is left out. */
                 wait?: number;
@@ -1679,6 +2185,195 @@ export interface operations {
             };
         };
     };
+    list_runs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunList"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartRun"];
+            };
+        };
+        responses: {
+            /** @description It is on its way. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    follow_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The states. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["RunEvent"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    view_terminal: {
+        parameters: {
+            query: {
+                /** @description Cells in a row, 1 to 1000. */
+                columns: number;
+                /** @description Rows, 1 to 1000. */
+                rows: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The terminal. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     session: {
         parameters: {
             query?: never;
@@ -1872,6 +2567,39 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HostsView"];
                 };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    paste: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PastedText"];
+            };
+        };
+        responses: {
+            /** @description The CLI is given it. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem document (RFC 9457). */
             default: {

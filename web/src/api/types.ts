@@ -9,6 +9,10 @@ type Schemas = components["schemas"];
 export type UnixMillis = number;
 export type Problem = Schemas["Problem"];
 export type SessionView = Schemas["SessionView"];
+/** How a person signs in. */
+export type Method = SessionView["method"];
+/** A code, and where it is entered. */
+export type DeviceCode = NonNullable<SessionView["deviceCode"]>;
 export type SessionState = Schemas["SessionState"];
 export type SessionEvent = Schemas["SessionEvent"];
 export type Reason = Schemas["Reason"];
@@ -30,6 +34,24 @@ type Json<P extends keyof paths> = paths[P] extends {
   ? Body
   : never;
 
+export type RunView = Json<"/api/runs">["runs"][number];
+export type RunState = RunView["state"];
+/** Runs end by these, and sign-ins by none of the first four. */
+export type RunReasonCode = Extract<
+  ReasonCode,
+  | "exited"
+  | "stopped-by-person"
+  | "taken-over"
+  | "idle"
+  | "stopped-by-administrator"
+  | "machine-timeout"
+  | "machine-failed"
+  | "machine-lost"
+  | "agent-timeout"
+  | "cli-not-started"
+  | "no-capacity"
+>;
+export type RunEvent = Schemas["RunEvent"];
 export type MachineList = Json<"/api/machines">;
 export type MachineView = MachineList["machines"][number];
 export type MachineState = MachineView["state"];
@@ -38,3 +60,5 @@ export type MachineLog = Json<"/api/machines/{id}/logs">;
 export type Me = Json<"/api/me">;
 export type Provider = Json<"/api/providers">["providers"][number];
 export type Credential = NonNullable<Provider["credential"]>;
+/** The run that holds a credential which rotates. */
+export type Holder = NonNullable<Credential["holder"]>;

@@ -15,6 +15,13 @@ it("the machines have a fragment, and each one of them", () => {
   expect(parse(`#/machines/${machine}`)).toEqual({ at: "machine", id: machine });
 });
 
+it("a run has a fragment", () => {
+  expect(parse("#/run/ses_0123456789abcdefghjkmnpqrs")).toEqual({
+    at: "run",
+    id: "ses_0123456789abcdefghjkmnpqrs",
+  });
+});
+
 it("anything else is the dashboard", () => {
   for (const hash of [
     "",
@@ -24,6 +31,8 @@ it("anything else is the dashboard", () => {
     "#/connection/x",
     "#/machines/x",
     `#/machines/${id}`,
+    `#/run/${id.replace("ses_", "run_")}`,
+    "#/run/",
     `#/session/${id}/../x`,
     `#/session/${id}/views`,
     `#/session/${id.toUpperCase()}`,

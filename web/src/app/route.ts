@@ -1,6 +1,6 @@
-//! Where the person is, in the address's fragment: `#/`, `#/connection`, `#/machines`, `#/machines/{id}`, `#/session/{id}`,
-//! and `#/session/{id}/view` for its desktop without input. A reload comes back to the same place, and the server never sees a session's id in a path of
-//! the page.
+//! Where the person is, in the address's fragment: `#/`, `#/connection`, `#/machines`, `#/machines/{id}`, `#/run/{id}`,
+//! `#/session/{id}`, and `#/session/{id}/view` for its desktop without input. A reload comes back to the same place, and
+//! the server never sees an id in a path of the page.
 
 import { Store } from "./store";
 
@@ -10,9 +10,11 @@ export type Route =
   | { at: "machines" }
   | { at: "machine"; id: string }
   | { at: "starting" }
+  | { at: "run"; id: string }
   | { at: "session"; id: string; viewOnly: boolean };
 
 const MACHINE = /^#\/machines\/(mac_[0-9a-hjkmnp-tv-z]{26})$/;
+const RUN = /^#\/run\/(ses_[0-9a-hjkmnp-tv-z]{26})$/;
 const SESSION = /^#\/session\/(ses_[0-9a-hjkmnp-tv-z]{26})(\/view)?$/;
 
 /** Reads a fragment. Whatever is not understood is the dashboard. */
@@ -21,6 +23,8 @@ export function parse(hash: string): Route {
   if (hash === "#/machines") return { at: "machines" };
   const [, machine] = MACHINE.exec(hash) ?? [];
   if (machine) return { at: "machine", id: machine };
+  const [, run] = RUN.exec(hash) ?? [];
+  if (run) return { at: "run", id: run };
   const [, id, view] = SESSION.exec(hash) ?? [];
   return id ? { at: "session", id, viewOnly: view !== undefined } : { at: "dashboard" };
 }
@@ -46,6 +50,18 @@ export function goToSession(id: string): void {
   const hash = `#/session/${id}`;
   if (location.hash !== hash) history.pushState(null, "", hash);
   route.set({ at: "session", id, viewOnly: false });
+}
+
+/** Where a run's terminal is, for a link. */
+export function addressOfRun(id: string): string {
+  return `#/run/${id}`;
+}
+
+/** Goes to a run's terminal. */
+export function goToRun(id: string): void {
+  const hash = addressOfRun(id);
+  if (location.hash !== hash) history.pushState(null, "", hash);
+  route.set({ at: "run", id });
 }
 
 /** The same session with or without input: no step for the back button, but a reload keeps it. */

@@ -1,108 +1,91 @@
-//! One sign-in on this page: its viewer and its feed, made at the click or found again after a reload, and a view-only
-//! connection when another page has the desktop and the person wants to see it. It stands outside the components, so that
-//! no re-mount can touch a connection.
+//! One sign-in on this page: its session's feed, and the part that shows a desktop where it has one, made at the click or
+//! found again after a reload. It stands outside the components, so that no re-mount can touch a connection.
 
 import { api, CALL_MS, outcome, within } from "../api/client";
-import type { HostsView, Problem, SessionView } from "../api/types";
+import type { HostsView, Method, Problem, SessionView } from "../api/types";
 import { Feed } from "../session/feed";
 import { isEnded } from "../session/view";
-import { Viewer } from "../viewer/viewer";
-import { Watcher } from "../viewer/whep";
-import { clickRelays } from "./relays";
-import { goToDashboard, goToSession, route, setViewOnly } from "./route";
+import { DesktopPart } from "./desktop";
+import * as light from "./light";
+import { goToSession, route, setViewOnly } from "./route";
 import { Store } from "./store";
 
 export interface SignInSnapshot {
   readonly sessionId: string | undefined;
   readonly provider: string | undefined;
+  /** Not known of a session that was found, until the server has told. */
+  readonly method: Method | undefined;
+  /** Viewer and all that belongs to it, where the sign-in has a desktop. */
+  readonly desktop: DesktopPart | undefined;
   readonly view: SessionView | undefined;
   readonly problem: Problem | undefined;
-  /** The desktop without input, while this page shows it so. */
-  readonly watcher: Watcher | undefined;
+  /** The server did not answer the last time that it was asked, other than by the viewer. */
+  readonly unreachable: boolean;
   /** A cancel is under way. */
   readonly cancelling: boolean;
   /** The cancel could not be delivered. */
   readonly cancelFailed: string | undefined;
+  /** The person wants to sign in this way instead; this sign-in is being cancelled for it. */
+  readonly switchingTo: Method | undefined;
   /** What the machine reaches, where machines are restricted. */
   readonly hosts: HostsView | undefined;
   /** A host could not be allowed or taken back. */
   readonly hostsFailed: string | undefined;
 }
 
+const NOTHING_YET: SignInSnapshot = {
+  sessionId: undefined,
+  provider: undefined,
+  method: undefined,
+  desktop: undefined,
+  view: undefined,
+  problem: undefined,
+  unreachable: false,
+  cancelling: false,
+  cancelFailed: undefined,
+  switchingTo: undefined,
+  hosts: undefined,
+  hostsFailed: undefined,
+};
+
 export class SignIn {
-  readonly viewer: Viewer;
   readonly state: Store<SignInSnapshot>;
   /** When the person clicked, by this computer's clock. */
   readonly clickedAt = Date.now();
-  /** This page came to a session that another may have shown: the person may want to leave it there. */
-  readonly cameLater: boolean;
+  readonly #life = new AbortController();
   #feed: Feed | undefined;
 
-  private constructor(from: { provider: string } | { sessionId: string }) {
-    const provider = "provider" in from ? from.provider : undefined;
-    const sessionId = "sessionId" in from ? from.sessionId : undefined;
-    this.state = new Store<SignInSnapshot>({
-      sessionId,
-      provider,
-      view: undefined,
-      problem: undefined,
-      watcher: undefined,
-      cancelling: false,
-      cancelFailed: undefined,
-      hosts: undefined,
-      hostsFailed: undefined,
-    });
-    this.viewer = new Viewer({
-      provider: provider ?? "",
-      ...(sessionId ? { sessionId } : { relays: clickRelays.take() }),
-      onSession: (id) => this.#named(id),
-    });
-    this.viewer.subscribe(() => this.#handOver());
-    this.cameLater = sessionId !== undefined && !isThisTabs(sessionId);
-    if (sessionId) this.#follow(sessionId);
+  private constructor(from: Partial<SignInSnapshot>) {
+    this.state = new Store<SignInSnapshot>({ ...NOTHING_YET, ...from });
   }
 
-  /** The click: the connection is made and its offer sent before anything else. */
-  static begin(provider: string): SignIn {
-    const signIn = new SignIn({ provider });
-    signIn.viewer.start();
+  /** The click. */
+  static begin(provider: string, method: Method): SignIn {
+    const signIn = new SignIn({ provider, method });
+    const onSession = (id: string) => signIn.#named(id);
+    if (method === "desktop") {
+      signIn.#set({ desktop: DesktopPart.begin(provider, onSession) });
+      return signIn;
+    }
+    const told = {
+      onSession,
+      onRefused: (problem: Problem) => signIn.#set({ problem }),
+      onUnreachable: () => signIn.#set({ unreachable: true }),
+    };
+    void light.begin(provider, method, told, signIn.#life.signal);
     return signIn;
   }
 
-  /** A session that exists: after a reload, or from another page. A new epoch at once, which takes the desktop over,
-   * unless it is only to be seen. */
-  static find(sessionId: string, viewOnly: boolean): SignIn {
-    const signIn = new SignIn({ sessionId });
-    if (viewOnly) signIn.watch();
-    else signIn.viewer.start();
+  /**
+   * A session that exists: after a reload, or from another page. A viewer is made at once where the session is known to
+   * have a desktop. Else the view has to tell first, since a sign-in without one must have no connection. The feed asks for it
+   * at once in any case, so that a desktop in a new tab waits for one small answer, and a reload for nothing.
+   */
+  static find(sessionId: string, viewOnly: boolean, method: Method | undefined): SignIn {
+    const signIn = new SignIn({ sessionId, method });
+    if (method === "desktop") signIn.#set({ desktop: DesktopPart.find(sessionId, viewOnly) });
+    signIn.#follow(sessionId, viewOnly);
     return signIn;
-  }
-
-  /** Shows the desktop without input, and leaves it to other pages. */
-  watch(): void {
-    const { sessionId, watcher } = this.state.snapshot();
-    if (watcher || !sessionId) return;
-    this.viewer.yield();
-    const made = new Watcher({ sessionId, relays: this.viewer.relays });
-    this.#set({ watcher: made });
-    made.start();
-    setViewOnly(sessionId, true);
-  }
-
-  /** Takes the desktop. What is seen without input stays until its own picture is there. */
-  takeOver(): void {
-    const { sessionId } = this.state.snapshot();
-    this.viewer.takeOver();
-    if (sessionId) setViewOnly(sessionId, false);
-  }
-
-  #handOver(): void {
-    const { watcher, sessionId } = this.state.snapshot();
-    const { at } = this.viewer.snapshot().phase;
-    if (at === "live" && sessionId) rememberTab(sessionId);
-    if (!watcher || at !== "live") return;
-    watcher.stop();
-    this.#set({ watcher: undefined });
   }
 
   async cancel(): Promise<void> {
@@ -110,6 +93,30 @@ export class SignIn {
     const { sessionId } = this.state.snapshot();
     // Without a name yet, `#named` delivers it.
     if (sessionId) await this.#deliverCancel(sessionId);
+  }
+
+  /** Cancels, because the person wants to sign in by another method. Says whether that can begin now: not when this sign-in
+   * can't be cancelled any more, or has ended by itself meanwhile. */
+  async cancelFor(method: Method): Promise<boolean> {
+    const { sessionId, switchingTo } = this.state.snapshot();
+    if (switchingTo) return false;
+    // Nothing has begun: a browser that can't make a connection sends no click.
+    if (!sessionId) return true;
+    this.#set({ switchingTo: method, cancelling: true, cancelFailed: undefined });
+    const isCancelled = await this.#deliverCancel(sessionId);
+    if (!isCancelled) this.stay();
+    return isCancelled;
+  }
+
+  /** No other method takes its place after all. */
+  stay(): void {
+    this.#set({ switchingTo: undefined });
+  }
+
+  /** Brings a text back to the CLI. Says why it was not taken, if so. Keeps nothing of it. */
+  async paste(text: string): Promise<string | undefined> {
+    const { sessionId } = this.state.snapshot();
+    return sessionId ? light.paste(sessionId, text) : "The sign-in has not begun yet.";
   }
 
   /** Has the machine, and later ones of this provider, reach a host. */
@@ -144,44 +151,46 @@ export class SignIn {
 
   /** This page has no more to do with it. The session itself goes on until it ends or is cancelled. */
   leave(): void {
-    this.viewer.stop();
-    this.state.snapshot().watcher?.stop();
+    this.#life.abort();
+    this.state.snapshot().desktop?.stop();
     this.#feed?.stop();
   }
 
-  async #deliverCancel(id: string): Promise<void> {
+  /** Whether this call has ended the session. */
+  async #deliverCancel(id: string): Promise<boolean> {
     const call = api.DELETE("/api/session/{id}", { params: { path: { id } }, signal: within(CALL_MS) });
     const got = await outcome<unknown>(call);
-    if (got.kind === "ok" || (got.kind === "problem" && got.problem.status === 410)) return;
+    if (got.kind === "ok") return true;
+    if (got.kind === "problem" && got.problem.status === 410) return false;
     const detail = got.kind === "problem" ? got.problem.detail : "The server can't be reached.";
     this.#set({ cancelling: false, cancelFailed: detail });
+    return false;
   }
 
   #named(sessionId: string): void {
-    this.#set({ sessionId });
-    this.#follow(sessionId);
+    this.#set({ sessionId, unreachable: false });
+    this.#follow(sessionId, false);
     if (route.snapshot().at === "starting") goToSession(sessionId);
     if (this.state.snapshot().cancelling) void this.#deliverCancel(sessionId);
   }
 
-  #follow(sessionId: string): void {
+  #follow(sessionId: string, viewOnly: boolean): void {
     const feed = new Feed(sessionId);
     this.#feed = feed;
     feed.subscribe(() => {
-      const { view, problem, hosts } = feed.snapshot();
-      if (view)
-        this.viewer.sessionSays({
-          epoch: view.epoch,
-          ended: isEnded(view.state),
-          queued: view.state === "queued",
-        });
-      if (problem || (view && isEnded(view.state))) this.state.snapshot().watcher?.stop();
-      if (problem) this.viewer.stop();
+      const { view, problem, unreachable, hosts } = feed.snapshot();
+      const now = this.state.snapshot();
+      const desktop = now.desktop ?? (view && desktopOf(view, viewOnly));
+      if (view) desktop?.sessionSays(view);
+      if (problem) desktop?.stop();
       this.#set({
         view,
         problem,
-        hosts: hosts ?? this.state.snapshot().hosts,
-        provider: view?.provider ?? this.state.snapshot().provider,
+        unreachable,
+        desktop,
+        method: view?.method ?? now.method,
+        provider: view?.provider ?? now.provider,
+        hosts: hosts ?? now.hosts,
       });
     });
     feed.start();
@@ -192,57 +201,9 @@ export class SignIn {
   }
 }
 
-/** The sign-in that this page shows. At most one: two desktops in one page would only share its bandwidth. */
-export const current = new Store<SignIn | undefined>(undefined);
-
-/** Starts a sign-in at the click. */
-export function connect(provider: string): void {
-  current.snapshot()?.leave();
-  current.set(SignIn.begin(provider));
-  route.set({ at: "starting" });
+/** The desktop's part of a session that was found; none where there is no desktop, or none any more. */
+function desktopOf(view: SessionView, viewOnly: boolean): DesktopPart | undefined {
+  if (view.method === "desktop" && !isEnded(view.state)) return DesktopPart.find(view.sessionId, viewOnly);
+  if (viewOnly) setViewOnly(view.sessionId, false);
+  return undefined;
 }
-
-/** Shows a session: the present one as it is, another one anew. */
-export function show(sessionId: string, viewOnly: boolean): void {
-  const now = current.snapshot();
-  if (now?.state.snapshot().sessionId === sessionId) {
-    if (viewOnly) now.watch();
-    return;
-  }
-  now?.leave();
-  current.set(SignIn.find(sessionId, viewOnly));
-}
-
-/** Back to the list. A sign-in that has ended is let go of, so that the next one begins with a clean page. */
-export function leaveResult(): void {
-  goToDashboard();
-  current.snapshot()?.leave();
-  current.set(undefined);
-}
-
-function followRoute(): void {
-  const now = route.snapshot();
-  if (now.at === "session") show(now.id, now.viewOnly);
-}
-
-const TAB_KEY = "anteroom.session";
-
-/** Whether this very tab has shown the session before: then it is a reload, and nobody else's desktop was taken. */
-function isThisTabs(sessionId: string): boolean {
-  try {
-    return sessionStorage.getItem(TAB_KEY) === sessionId;
-  } catch {
-    return false;
-  }
-}
-
-function rememberTab(sessionId: string): void {
-  try {
-    sessionStorage.setItem(TAB_KEY, sessionId);
-  } catch {
-    // A browser that keeps nothing only shows one more button.
-  }
-}
-
-route.subscribe(followRoute);
-followRoute();

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ago, lasted } from "./time";
+import { ago, clock, lasted } from "./time";
 
 it("times past are told in the largest unit that fits", () => {
   const table = [
@@ -22,4 +22,12 @@ it("a server's clock that is ahead makes no future", () => {
 it("how long something is there is told in the largest unit of which there are two", () => {
   const told = [-5, 0, 119_999, 120_000, 7_199_999, 7_200_000, 172_799_999, 172_800_000].map(lasted);
   expect(told).toEqual(["0 s", "0 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 d"]);
+});
+
+it("a time of another day is told with its date", () => {
+  const noon = new Date(2026, 10, 23, 12, 3).getTime();
+  const today = clock(noon, noon + 60_000);
+  expect(today).toContain("03");
+  expect(today).not.toContain("23");
+  expect(clock(noon, new Date(2026, 10, 24, 0, 1).getTime())).toContain("23");
 });

@@ -30,3 +30,10 @@ export function lasted(ms: number): string {
 export function exactly(at: number): string {
   return new Date(at).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
 }
+
+/** The time alone of today, with its date on another day: `12:03`, `Nov 21, 12:03`. */
+export function clock(at: number, now: number): string {
+  const isToday = new Date(at).toDateString() === new Date(now).toDateString();
+  const day: Intl.DateTimeFormatOptions = isToday ? {} : { month: "short", day: "numeric" };
+  return new Date(at).toLocaleString(undefined, { ...day, hour: "2-digit", minute: "2-digit" });
+}

@@ -3,10 +3,10 @@
 //! machine, or with `stop`.
 
 import { api, CALL_MS, outcome, within } from "../api/client";
-import type { HostsView, Problem, QueuePlace, SessionEvent, SessionView } from "../api/types";
+import type { HostsView, Problem, QueuePlace, SessionEvent, SessionState, SessionView } from "../api/types";
 import { DOUBTS } from "../viewer/doubt";
 import { listenForDoubts } from "../viewer/network";
-import { apply, type Folded, fold, isEnded, isOver, placed } from "./view";
+import { apply, type Folded, fold, isEnded, isOver, placed, withDeadline } from "./view";
 
 /** Pause before a stream that the browser gave up is asked for again. */
 const REOPEN_MS = 1_000;
@@ -19,6 +19,8 @@ export interface FeedSnapshot {
   readonly view: SessionView | undefined;
   /** Why there is none: no such session, or not this person's. */
   readonly problem: Problem | undefined;
+  /** The view could not be fetched the last time; it is asked for again. */
+  readonly unreachable: boolean;
   /** What its machine reaches, where machines are restricted. */
   readonly hosts: HostsView | undefined;
 }
@@ -33,7 +35,14 @@ export class Feed {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #aftermath: ReturnType<typeof setTimeout> | undefined;
   #hosts: HostsView | undefined;
-  #snapshot: FeedSnapshot = { view: undefined, problem: undefined, hosts: undefined };
+  /** The state whose deadline was asked for. */
+  #deadlineOf: SessionState | undefined;
+  #snapshot: FeedSnapshot = {
+    view: undefined,
+    problem: undefined,
+    unreachable: false,
+    hosts: undefined,
+  };
 
   constructor(id: string) {
     this.#id = id;
@@ -75,8 +84,12 @@ export class Feed {
       api.GET("/api/session/{id}", { params: { path: { id: this.#id } }, signal: within(CALL_MS, signal) }),
     );
     if (signal.aborted) return;
-    if (got.kind === "problem") return this.#publish({ view: this.#folded?.view, problem: got.problem });
-    if (got.kind === "unreachable") return this.#again();
+    const { view } = this.#snapshot;
+    if (got.kind === "problem") return this.#publish({ view, problem: got.problem, unreachable: false });
+    if (got.kind === "unreachable") {
+      this.#publish({ view, problem: undefined, unreachable: true });
+      return this.#again();
+    }
     const folded = fold(got.value);
     this.#fold(folded);
     if (!isOver(folded)) this.#follow();
@@ -96,6 +109,20 @@ export class Feed {
     if (!this.#folded) return;
     this.#fold(apply(this.#folded, JSON.parse(message.data) as SessionEvent));
     if (isOver(this.#folded)) this.#source?.close();
+    if (isDeadlineShown(this.#folded.view)) void this.#fetchDeadline();
+  }
+
+  /** The stream tells states, and none of their deadlines. Once for a state: until the answer there is none to show. */
+  async #fetchDeadline(): Promise<void> {
+    const { state } = this.#folded?.view ?? {};
+    if (this.#deadlineOf === state) return;
+    this.#deadlineOf = state;
+    const { signal } = this.#life;
+    const got = await outcome(
+      api.GET("/api/session/{id}", { params: { path: { id: this.#id } }, signal: within(CALL_MS, signal) }),
+    );
+    if (signal.aborted || got.kind !== "ok" || !this.#folded) return;
+    this.#fold(withDeadline(this.#folded, got.value));
   }
 
   #hearPlace({ data }: MessageEvent<string>): void {
@@ -118,11 +145,16 @@ export class Feed {
   #fold(folded: Folded): void {
     this.#folded = folded;
     if (isEnded(folded.view.state)) this.#aftermath ??= setTimeout(() => this.stop(), AFTERMATH_MS);
-    this.#publish({ view: folded.view, problem: undefined });
+    this.#publish({ view: folded.view, problem: undefined, unreachable: false });
   }
 
   #publish(snapshot: Omit<FeedSnapshot, "hosts">): void {
     this.#snapshot = { ...snapshot, hosts: this.#hosts };
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Without a desktop the person is told how long a code or a link is still good for something. */
+function isDeadlineShown({ method, state, deadlineAt }: SessionView): boolean {
+  return method !== "desktop" && state === "signing-in" && deadlineAt == null;
 }

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { Step } from "../api/types";
-import { duration, phasesOf } from "./phases";
+import type { SessionView, Step } from "../api/types";
+import { duration, isPersonsTurn, phasesOf } from "./phases";
 
 const at = (steps: Step[]) => ({
   createdAt: 1000,
@@ -40,6 +40,52 @@ it("phases may end out of order, and exactly one is active until all are done", 
     "open",
     "open",
   ]);
+});
+
+it("without a desktop there is nothing of a desktop to wait for", () => {
+  const steps = at(["machine-created", "agent-ready", "cli-started"]);
+  for (const [method, detail] of [
+    ["device", "Waiting for the CLI's code"],
+    ["paste", "Waiting for the CLI's sign-in link"],
+  ] as const) {
+    const phases = phasesOf(steps, method);
+    expect(phases.map(({ id }) => id)).toEqual(["machine", "cli", "sign-in", "save", "destroy"]);
+    expect(phases.map(({ state }) => state)).toEqual(["done", "active", "open", "open", "open"]);
+    expect(phases[1]?.detail).toBe(detail);
+  }
+});
+
+it("a code ends the CLI's phase where a code is waited for, and a link where that is", () => {
+  const done: Step[] = ["machine-created", "agent-ready", "cli-started"];
+  const stateOf = (step: Step, method: "device" | "paste") => phasesOf(at([...done, step]), method)[1]?.state;
+  expect(stateOf("code-found", "device")).toBe("done");
+  expect(stateOf("url-found", "device")).toBe("active");
+  expect(stateOf("url-found", "paste")).toBe("done");
+  expect(stateOf("code-found", "paste")).toBe("active");
+});
+
+it("it is the person's turn from the code or the link until the CLI has ended", () => {
+  const loginUrl = { url: "https://a.test/1", source: "printed" } as const;
+  const deviceCode = { code: "ABCD-1234", url: "https://a.test/device" };
+  const view = (method: SessionView["method"], more: Partial<SessionView>): SessionView => ({
+    ...at(["machine-created", "agent-ready", "cli-started"]),
+    sessionId: "ses_1",
+    provider: "codex",
+    method,
+    state: "signing-in",
+    epoch: 0,
+    connection: "new",
+    pasted: 0,
+    ...more,
+  });
+  expect(isPersonsTurn(undefined)).toBe(false);
+  expect(isPersonsTurn(view("device", {}))).toBe(false);
+  expect(isPersonsTurn(view("device", { loginUrl }))).toBe(false);
+  expect(isPersonsTurn(view("device", { deviceCode }))).toBe(true);
+  expect(isPersonsTurn(view("paste", { loginUrl }))).toBe(true);
+  expect(isPersonsTurn(view("paste", { loginUrl, state: "saving" }))).toBe(false);
+  const ended = at(["cli-started", "cli-succeeded"]).steps;
+  expect(isPersonsTurn(view("paste", { loginUrl, steps: ended }))).toBe(false);
 });
 
 it("a controller's clock that is behind makes no negative time", () => {

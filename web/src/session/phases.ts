@@ -1,6 +1,6 @@
 //! The controller's fine steps as the few phases that a person wants to see, with their times. Pure.
 
-import type { SessionView, Step } from "../api/types";
+import type { Method, SessionView, Step } from "../api/types";
 
 export type PhaseState = "done" | "active" | "open";
 
@@ -21,8 +21,23 @@ interface Phase {
   steps: readonly { step: Step; doing: string }[];
 }
 
+const SAVE: Phase = {
+  id: "save",
+  title: "The credential, sealed",
+  steps: [
+    { step: "credential-captured", doing: "Taking the credential over" },
+    { step: "credential-saved", doing: "Sealing it in the vault" },
+  ],
+};
+
+const DESTROY: Phase = {
+  id: "destroy",
+  title: "The machine, destroyed",
+  steps: [{ step: "machine-destroyed", doing: "Destroying the machine" }],
+};
+
 /** In the order in which they usually end; the picture and the CLI come side by side. */
-const PHASES: readonly Phase[] = [
+const ON_A_DESKTOP: readonly Phase[] = [
   {
     id: "machine",
     title: "A machine of your own",
@@ -64,28 +79,62 @@ const PHASES: readonly Phase[] = [
     title: "Your sign-in",
     steps: [{ step: "cli-succeeded", doing: "Sign in on the desktop" }],
   },
-  {
-    id: "save",
-    title: "The credential, sealed",
-    steps: [
-      { step: "credential-captured", doing: "Taking the credential over" },
-      { step: "credential-saved", doing: "Sealing it in the vault" },
-    ],
-  },
-  {
-    id: "destroy",
-    title: "The machine, destroyed",
-    steps: [{ step: "machine-destroyed", doing: "Destroying the machine" }],
-  },
+  SAVE,
+  DESTROY,
 ];
 
-/** The phases of a session as it stands. Without a view, the click was just now. */
+/** Without a desktop: the CLI alone, and what the person takes from it into a browser of their own. */
+function inOwnBrowser(given: Phase, doing: string): readonly Phase[] {
+  return [
+    {
+      id: "machine",
+      title: "A machine of your own",
+      steps: [
+        { step: "machine-created", doing: "Creating the machine" },
+        { step: "agent-ready", doing: "Waiting for the machine to report" },
+      ],
+    },
+    given,
+    { id: "sign-in", title: "Your sign-in", steps: [{ step: "cli-succeeded", doing }] },
+    SAVE,
+    DESTROY,
+  ];
+}
+
+const PHASES: Record<Method, readonly Phase[]> = {
+  desktop: ON_A_DESKTOP,
+  device: inOwnBrowser(
+    {
+      id: "cli",
+      title: "The code",
+      steps: [
+        { step: "cli-started", doing: "Starting the CLI" },
+        { step: "code-found", doing: "Waiting for the CLI's code" },
+      ],
+    },
+    "Enter the code in your own browser",
+  ),
+  paste: inOwnBrowser(
+    {
+      id: "cli",
+      title: "The link",
+      steps: [
+        { step: "cli-started", doing: "Starting the CLI" },
+        { step: "url-found", doing: "Waiting for the CLI's sign-in link" },
+      ],
+    },
+    "Sign in in your own browser, and bring the code back",
+  ),
+};
+
+/** The phases of a session as it stands. Without a view, the click was just now, and only its method is known. */
 export function phasesOf(
   view: (Pick<SessionView, "steps" | "createdAt"> & Partial<SessionView>) | undefined,
+  method: Method = view?.method ?? "desktop",
 ): PhaseView[] {
   const reached = new Map(view?.steps.map(({ step, at }) => [step, at]));
   let isFirstOpen = true;
-  return PHASES.map((phase) => {
+  return PHASES[method].map((phase) => {
     const missing = phase.steps.find(({ step }) => !reached.has(step));
     const state: PhaseState = !missing ? "done" : isFirstOpen ? "active" : "open";
     if (missing) isFirstOpen = false;
@@ -95,6 +144,12 @@ export function phasesOf(
     const detail = waits ? "Waiting for a place" : (missing?.doing ?? "");
     return { id: phase.id, title: phase.title, state, detail, doneMs };
   });
+}
+
+/** Whether the person is the one who is waited for: what they need is there, and the CLI has not ended yet. */
+export function isPersonsTurn(view: SessionView | undefined): boolean {
+  if (view?.state !== "signing-in" || view.steps.some(({ step }) => step === "cli-succeeded")) return false;
+  return view.method === "device" ? view.deviceCode != null : view.loginUrl != null;
 }
 
 /** `0.4 s`, `12 s`, `3 min 05 s`. */

@@ -1,7 +1,7 @@
 //! A sentence and a remedy for each reason why a session ended, and for each trouble of the picture. The compiler
 //! refuses a code without them.
 
-import type { ReasonCode } from "../api/types";
+import type { Method, ReasonCode } from "../api/types";
 import type { Cause } from "../viewer/machine";
 
 export interface Explained {
@@ -9,7 +9,11 @@ export interface Explained {
   readonly remedy: string;
 }
 
-export const REASONS: Record<ReasonCode, Explained> = {
+/** Of runs only: no sign-in ends so. */
+type OfRuns = "exited" | "stopped-by-person" | "taken-over" | "idle";
+type SignInCode = Exclude<ReasonCode, OfRuns>;
+
+const REASONS: Record<SignInCode, Explained> = {
   saved: {
     title: "Connected",
     remedy: "The credential is sealed in the vault. You can close this page.",
@@ -77,6 +81,44 @@ export const REASONS: Record<ReasonCode, Explained> = {
     remedy: "Try again in a few minutes, or end another sign-in.",
   },
 };
+
+/** Where the sentence is another one without a desktop: the person was in a browser of their own. */
+const IN_OWN_BROWSER: Record<Exclude<Method, "desktop">, Partial<Record<ReasonCode, Explained>>> = {
+  device: {
+    "cli-failed": {
+      title: "The CLI ended with an error",
+      remedy:
+        "The last lines it wrote are below. Often the code has run out, or your account does not allow codes: try again, or sign in another way.",
+    },
+    "sign-in-timeout": {
+      title: "The time for this sign-in is over",
+      remedy: "Nothing was saved. The code is good for nothing any more: start again, and use the new one.",
+    },
+  },
+  paste: {
+    "cli-failed": {
+      title: "The CLI ended with an error",
+      remedy:
+        "The last lines it wrote are below. Often what was pasted belonged to another link, or had run out: try again, or sign in another way.",
+    },
+    "sign-in-timeout": {
+      title: "The time for this sign-in is over",
+      remedy: "Nothing was saved. The link is good for nothing any more: start again, and use the new one.",
+    },
+  },
+};
+
+/** Why a sign-in of this method has ended, and what helps. */
+export function explained(code: ReasonCode, method: Method): Explained {
+  const other = method === "desktop" ? undefined : IN_OWN_BROWSER[method][code];
+  return other ?? (isOfSignIn(code) ? REASONS[code] : ENDED);
+}
+
+function isOfSignIn(code: ReasonCode): code is SignInCode {
+  return code in REASONS;
+}
+
+const ENDED: Explained = { title: "It has ended", remedy: "Start again whenever you like." };
 
 export const CAUSES: Record<Cause, Explained> = {
   "offer-not-made": {

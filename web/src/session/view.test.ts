@@ -1,15 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { SessionEvent, SessionView } from "../api/types";
-import { apply, fold, isEnded, isOver, placed } from "./view";
+import { apply, fold, isEnded, isOver, placed, withDeadline } from "./view";
 
 const view: SessionView = {
   sessionId: "ses_1",
   provider: "codex",
   state: "starting",
+  method: "desktop",
   epoch: 1,
   connection: "new",
   createdAt: 1000,
   steps: [],
+  pasted: 0,
 };
 const log: SessionEvent[] = [
   { id: 1, at: 1000, kind: "epoch", epoch: 1 },
@@ -90,6 +92,51 @@ describe("the view", () => {
   it("takes each event once", () => {
     const half = log.slice(0, 6).reduce(apply, fold(view));
     expect(log.slice(0, 6).reduce(apply, half)).toEqual(half);
+  });
+});
+
+describe("a sign-in without a desktop", () => {
+  const light: SessionView = { ...view, method: "device", epoch: 0, state: "starting" };
+  const code = (id: number, code: string): SessionEvent => ({
+    id,
+    at: 1000 + id,
+    kind: "device-code",
+    deviceCode: { code, url: "https://a.test/device" },
+  });
+
+  it("has the newest code that the CLI has printed", () => {
+    const first = apply(fold(light), code(1, "ABCD-1234"));
+    expect(first.view.deviceCode).toEqual({ code: "ABCD-1234", url: "https://a.test/device" });
+    expect(apply(first, code(2, "EFGH-5678")).view.deviceCode?.code).toBe("EFGH-5678");
+    expect(apply(first, code(1, "EFGH-5678")).view.deviceCode?.code).toBe("ABCD-1234");
+  });
+
+  it("counts what was brought back, and a stream that starts over takes nothing off", () => {
+    const pasted = (id: number, count: number): SessionEvent => ({ id, at: 1000, kind: "pasted", count });
+    const twice = apply(apply(fold(light), pasted(1, 1)), pasted(2, 2));
+    expect(twice.view.pasted).toBe(2);
+    expect(apply(fold({ ...light, pasted: 2 }), pasted(1, 1)).view.pasted).toBe(2);
+    const refused: SessionEvent = { id: 3, at: 1000, kind: "paste-refused", detail: "of another sign-in" };
+    expect(apply(twice, refused).view.pasteRefused).toBe("of another sign-in");
+    expect(apply(apply(twice, refused), pasted(4, 3)).view.pasteRefused).toBeUndefined();
+  });
+});
+
+describe("a deadline", () => {
+  const starting = fold({ ...view, deadlineAt: 61_000 });
+  const signingIn = apply(starting, { id: 1, at: 2000, kind: "state", state: "signing-in" });
+
+  it("ends with its state", () => {
+    expect(starting.view.deadlineAt).toBe(61_000);
+    expect(signingIn.view.deadlineAt).toBeUndefined();
+  });
+
+  it("that is fetched anew counts only for the state that it was fetched for", () => {
+    const fresh: SessionView = { ...view, state: "signing-in", deadlineAt: 902_000 };
+    expect(withDeadline(signingIn, fresh).view.deadlineAt).toBe(902_000);
+    expect(withDeadline(signingIn, { ...fresh, state: "starting" })).toBe(signingIn);
+    const saving = apply(signingIn, { id: 2, at: 3000, kind: "state", state: "saving" });
+    expect(withDeadline(saving, fresh)).toBe(saving);
   });
 });
 

@@ -49,7 +49,8 @@ export function apply(folded: Folded, event: SessionEvent): Folded {
       if (RANK[event.state] <= RANK[folded.view.state]) return next;
       const ended = isEnded(event.state) ? { endedAt: event.at } : {};
       const reason = event.reason ? { reason: event.reason } : {};
-      const { ahead: _, ...view } = folded.view;
+      // A deadline is its state's.
+      const { ahead: _, deadlineAt: __, ...view } = folded.view;
       const hadMachine = folded.hadMachine || WITH_MACHINE.has(event.state);
       return { ...next, hadMachine, view: { ...view, state: event.state, ...reason, ...ended } };
     }
@@ -64,6 +65,16 @@ export function apply(folded: Folded, event: SessionEvent): Folded {
       return { ...next, view: { ...folded.view, trouble: event.trouble } };
     case "url":
       return { ...next, view: { ...folded.view, loginUrl: event.loginUrl } };
+    case "device-code":
+      return { ...next, view: { ...folded.view, deviceCode: event.deviceCode } };
+    case "pasted": {
+      if (event.count <= folded.view.pasted) return next;
+      // What was said of the last text does not hold of this one.
+      const { pasteRefused: _, ...view } = folded.view;
+      return { ...next, view: { ...view, pasted: event.count } };
+    }
+    case "paste-refused":
+      return { ...next, view: { ...folded.view, pasteRefused: event.detail } };
     case "credential":
       return { ...next, view: { ...folded.view, credential: event.credential } };
   }
@@ -72,6 +83,12 @@ export function apply(folded: Folded, event: SessionEvent): Folded {
 /** The view when the stream has told where the session stands, while it waits for a place. */
 export function placed(folded: Folded, ahead: number): Folded {
   return folded.view.state === "queued" ? { ...folded, view: { ...folded.view, ahead } } : folded;
+}
+
+/** The view with a deadline that was asked for after its state had changed, unless that has changed again. */
+export function withDeadline(folded: Folded, fresh: SessionView): Folded {
+  if (fresh.state !== folded.view.state || fresh.deadlineAt == null) return folded;
+  return { ...folded, view: { ...folded.view, deadlineAt: fresh.deadlineAt } };
 }
 
 /** Nothing more is to be heard: the session has ended and its machine, if there was one, is gone. */

@@ -1,9 +1,11 @@
-//! Which view is shown: no access, the dashboard, the connection, the machines, or a sign-in.
+//! Which view is shown: no access, the dashboard, the connection, the machines, a run, or a
+//! sign-in. A run's code is loaded when it is shown.
 
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { onSignedOut } from "../api/client";
+import { current } from "../app/current";
 import { route } from "../app/route";
-import { current } from "../app/signin";
+import { currentRun } from "../app/run";
 import { useStore } from "../app/store";
 import { Connection } from "./Connection";
 import { Dashboard } from "./Dashboard";
@@ -12,16 +14,26 @@ import { Machines } from "./Machines";
 import { NoAccess } from "./NoAccess";
 import { SignInView } from "./SignInView";
 
+const RunView = lazy(() => import("./RunView"));
+
 export function App() {
   const where = useStore(route);
   const { at } = where;
   const signIn = useStore(current);
+  const run = useStore(currentRun);
   const [signedOut, setSignedOut] = useState(false);
   useEffect(() => onSignedOut(() => setSignedOut(true)), []);
   if (signedOut) return <NoAccess />;
   if (at === "connection") return <Connection />;
   if (at === "machines") return <Machines />;
   if (where.at === "machine") return <MachineLog key={where.id} id={where.id} />;
+  if (at === "run" && run) {
+    return (
+      <Suspense fallback={<div className="sign-in" />}>
+        <RunView key={run.state.snapshot().runId} run={run} />
+      </Suspense>
+    );
+  }
   if (at !== "dashboard" && signIn) return <SignInView key={signIn.clickedAt} signIn={signIn} />;
   return <Dashboard />;
 }

@@ -1,15 +1,18 @@
 //! The line above the desktop: where the sign-in stands, and what can be done besides signing in.
 
+import type { Method } from "../api/types";
+import { connectInstead } from "../app/current";
 import type { SignIn, SignInSnapshot } from "../app/signin";
 import { useStore } from "../app/store";
+import { WAYS } from "../session/methods";
 import type { PhaseView } from "../session/phases";
 import { CAUSES } from "../session/reasons";
 import type { ViewerSnapshot } from "../viewer/viewer";
 import type { Watcher } from "../viewer/whep";
 import { HostsMenu } from "./Hosts";
-import { BackIcon, EyeIcon, FullScreenIcon, LinkIcon, StepsIcon } from "./icons";
-import { CopyButton, Monogram } from "./parts";
-import { Steps } from "./Steps";
+import { EyeIcon, FullScreenIcon, LinkIcon } from "./icons";
+import { CopyButton } from "./parts";
+import { SessionBar, StepsMenu } from "./SessionBar";
 import { announcement, type Status, statusOf, watchingStatusOf } from "./status";
 
 interface BarProps {
@@ -23,33 +26,20 @@ interface BarProps {
   /** Leaves the desktop to others; where that makes sense. */
   onWatch: (() => void) | undefined;
   onTakeOver: () => void;
-  onBack: () => void;
-  onCancel: () => void;
+  /** The provider's methods without a desktop. */
+  others: readonly Method[];
 }
 
 export function Bar(props: BarProps) {
-  const { signIn, name, state, viewer, phases, watcher, onWatch, onTakeOver, onBack, onCancel } = props;
+  const { signIn, name, state, viewer, phases, watcher, onWatch, onTakeOver, others } = props;
+  const status = watcher ? (
+    <Watching watcher={watcher} />
+  ) : (
+    <Connection viewer={viewer} status={statusOf(viewer, state.view?.state === "queued")} />
+  );
+  const says = watcher ? "You see the desktop; mouse and keys are not sent" : announcement(phases, viewer);
   return (
-    <header className="bar">
-      <button
-        type="button"
-        className="button icon-only"
-        aria-label="Back to connections"
-        title="Back to connections"
-        onClick={onBack}
-      >
-        <BackIcon />
-      </button>
-      <Monogram name={name} />
-      <h1 className="bar-name">{name}</h1>
-      {watcher ? (
-        <Watching watcher={watcher} />
-      ) : (
-        <Connection viewer={viewer} status={statusOf(viewer, state.view?.state === "queued")} />
-      )}
-      <p className="bar-phase" aria-live="polite">
-        {watcher ? "You see the desktop; mouse and keys are not sent" : announcement(phases, viewer)}
-      </p>
+    <SessionBar signIn={signIn} name={name} state={state} status={status} says={says}>
       {watcher && (
         <button type="button" className="button primary" onClick={onTakeOver}>
           Take over
@@ -66,11 +56,18 @@ export function Bar(props: BarProps) {
           <span className="wide-only">View only</span>
         </button>
       )}
-      <LinkMenu url={state.view?.loginUrl?.url} />
+      <LinkMenu
+        url={state.view?.loginUrl?.url}
+        others={others}
+        isSwitching={state.switchingTo !== undefined}
+        onChoose={(method) => void connectInstead(signIn, method)}
+      />
       {state.hosts?.restricted && (
         <HostsMenu signIn={signIn} hosts={state.hosts} failed={state.hostsFailed} />
       )}
-      <StepsMenu phases={phases} trouble={troubleOf(state, viewer)} />
+      <StepsMenu phases={phases} trouble={troubleOf(state, viewer)}>
+        <KeysHint />
+      </StepsMenu>
       <button
         type="button"
         className="button"
@@ -81,15 +78,7 @@ export function Bar(props: BarProps) {
         <FullScreenIcon />
         <span className="wide-only">Full screen</span>
       </button>
-      <button type="button" className="button" disabled={state.cancelling} onClick={onCancel}>
-        {state.cancelling ? "Cancelling…" : "Cancel"}
-      </button>
-      {state.cancelFailed && (
-        <p className="bar-error error" role="alert">
-          The sign-in could not be cancelled. {state.cancelFailed}
-        </p>
-      )}
-    </header>
+    </SessionBar>
   );
 }
 
@@ -120,10 +109,23 @@ function Connection({ viewer, status }: { viewer: ViewerSnapshot; status: Status
   );
 }
 
-function LinkMenu({ url }: { url: string | undefined }) {
+interface LinkMenuProps {
+  url: string | undefined;
+  others: readonly Method[];
+  isSwitching: boolean;
+  onChoose: (method: Method) => void;
+}
+
+/** The link of this sign-in, and the ways of the person's own browser: they end this one. */
+function LinkMenu({ url, others, isSwitching, onChoose }: LinkMenuProps) {
   return (
     <>
-      <button type="button" className="button" popoverTarget="link-menu" disabled={!url}>
+      <button
+        type="button"
+        className="button"
+        popoverTarget="link-menu"
+        disabled={!url && others.length === 0}
+      >
         <LinkIcon />
         <span className="wide-only">Sign-in link</span>
       </button>
@@ -133,31 +135,40 @@ function LinkMenu({ url }: { url: string | undefined }) {
           The machine's browser has it open already. Use it there: the CLI waits for the answer inside the
           machine.
         </p>
-        <p className="url">{url}</p>
+        {url ? <p className="url">{url}</p> : <p className="quiet">The CLI has not said it yet.</p>}
         {url && <CopyButton text={url} label="Copy link" />}
+        {others.length > 0 && (
+          <>
+            <h3>Sign in another way</h3>
+            <p className="quiet">This sign-in ends, and another begins.</p>
+            <div className="actions">
+              {others.map((method) => (
+                <button
+                  key={method}
+                  type="button"
+                  className="button"
+                  disabled={isSwitching}
+                  data-method={method}
+                  onClick={() => onChoose(method)}
+                >
+                  {WAYS[method]}
+                </button>
+              ))}
+            </div>
+          </>
+        )}
       </div>
     </>
   );
 }
 
-function StepsMenu({ phases, trouble }: { phases: readonly PhaseView[]; trouble: string | undefined }) {
+function KeysHint() {
   return (
-    <>
-      <button type="button" className="button" popoverTarget="steps-menu">
-        <StepsIcon />
-        <span className="wide-only">Steps</span>
-      </button>
-      <div id="steps-menu" popover="auto" className="menu">
-        <h2>Steps</h2>
-        <Steps phases={phases} />
-        {trouble && <p className="quiet steps-trouble">{trouble}</p>}
-        <p className="quiet keys-hint">
-          The desktop takes all keys. <kbd>Ctrl</kbd> <kbd>Alt</kbd> <kbd>Shift</kbd> together leave it.{" "}
-          <kbd>Ctrl</kbd> <kbd>V</kbd> pastes what you copied on this computer, <kbd>Shift</kbd>{" "}
-          <kbd>Insert</kbd> what was copied in the machine.
-        </p>
-      </div>
-    </>
+    <p className="quiet keys-hint">
+      The desktop takes all keys. <kbd>Ctrl</kbd> <kbd>Alt</kbd> <kbd>Shift</kbd> together leave it.{" "}
+      <kbd>Ctrl</kbd> <kbd>V</kbd> pastes what you copied on this computer, <kbd>Shift</kbd> <kbd>Insert</kbd>{" "}
+      what was copied in the machine.
+    </p>
   );
 }
 

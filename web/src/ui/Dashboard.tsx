@@ -1,14 +1,17 @@
 //! The first page: what can be connected, and what is.
 
 import { useEffect } from "react";
+import type { Provider } from "../api/types";
 import { type Providers, providers, refresh } from "../app/providers";
 import { keepKnown } from "../app/relays";
+import { refreshAll, runs } from "../app/runs";
 import { useStore } from "../app/store";
 import { Header } from "./Header";
 import { ProviderCard } from "./ProviderCard";
 import { FocusedHeading } from "./parts";
+import { Runs } from "./Runs";
 
-/** How often the list is fetched while a sign-in runs that this page does not show. */
+/** How often the list is fetched while a sign-in or a run is there that this page does not show. */
 const REFRESH_MS = 5_000;
 
 export function Dashboard() {
@@ -29,26 +32,33 @@ export function Dashboard() {
           credential stays, sealed.
         </p>
         <Cards list={list} />
+        <Runs list={list} />
       </main>
     </div>
   );
 }
 
 function useFresh(list: Providers) {
-  const isRunning = list.state === "loaded" && list.providers.some(({ session }) => session);
+  const isOpen = useStore(runs).some(({ state }) => state !== "ended");
+  const isRunning = isOpen || (list.state === "loaded" && list.providers.some(isBusy));
   useEffect(() => {
-    void refresh();
+    refreshAll();
     const visible = () => {
-      if (document.visibilityState === "visible") void refresh();
+      if (document.visibilityState === "visible") refreshAll();
     };
     document.addEventListener("visibilitychange", visible);
     return () => document.removeEventListener("visibilitychange", visible);
   }, []);
   useEffect(() => {
     if (!isRunning) return;
-    const timer = setInterval(() => void refresh(), REFRESH_MS);
+    const timer = setInterval(refreshAll, REFRESH_MS);
     return () => clearInterval(timer);
   }, [isRunning]);
+}
+
+/** Somebody signs in, or a run holds the credential: both end without this page. */
+function isBusy({ session, credential }: Provider): boolean {
+  return Boolean(session ?? credential?.holder);
 }
 
 function Cards({ list }: { list: Providers }) {

@@ -1,11 +1,14 @@
 //! One provider: what it is, whether it is connected since when and by whom, and what can be done.
 
 import { useState } from "react";
-import type { Credential, Provider } from "../api/types";
+import type { Credential, Holder, Provider } from "../api/types";
+import { connect } from "../app/current";
 import { remove } from "../app/providers";
-import { goToSession } from "../app/route";
-import { connect } from "../app/signin";
-import { ago, exactly } from "../app/time";
+import { addressOfRun, goToSession } from "../app/route";
+import { ago, clock, exactly } from "../app/time";
+import { WAYS } from "../session/methods";
+import { MethodMenu } from "./MethodMenu";
+import { OpenRun } from "./OpenRun";
 import { Confirm, Monogram } from "./parts";
 
 export function ProviderCard({ provider }: { provider: Provider }) {
@@ -27,13 +30,13 @@ export function ProviderCard({ provider }: { provider: Provider }) {
         <Status provider={provider} />
       </div>
       <p className="card-text">{provider.description}</p>
-      <Facts credential={credential ?? undefined} />
+      <Facts credential={credential ?? undefined} name={provider.name} />
       {failure && (
         <p className="error" role="alert">
           {failure}
         </p>
       )}
-      <Actions provider={provider} onRemove={() => setAsking(true)} />
+      <Actions provider={provider} onFailure={setFailure} onRemove={() => setAsking(true)} />
       {asking && credential && (
         <Confirm
           title={`Remove ${provider.name}?`}
@@ -59,8 +62,8 @@ function Status({ provider }: { provider: Provider }) {
   return <span className="status">Not connected</span>;
 }
 
-/** Three rows in any case, so that cards stay aligned and nothing jumps when one is connected. */
-function Facts({ credential }: { credential: Credential | undefined }) {
+/** Four rows in any case, so that cards stay aligned and nothing jumps when one is connected. */
+function Facts({ credential, name }: { credential: Credential | undefined; name: string }) {
   return (
     <dl className={credential ? "facts" : "facts none"}>
       <dt>Account</dt>
@@ -80,12 +83,36 @@ function Facts({ credential }: { credential: Credential | undefined }) {
       </dd>
       <dt>By</dt>
       <dd>{credential?.connectedBy ?? "—"}</dd>
+      <dt>In use</dt>
+      <dd>{credential?.holder ? <HeldBy holder={credential.holder} name={name} /> : "—"}</dd>
     </dl>
   );
 }
 
-function Actions({ provider, onRemove }: { provider: Provider; onRemove: () => void }) {
-  const { id, name, session, credential } = provider;
+/** A credential that rotates is one run's at a time. */
+function HeldBy({ holder: { runId, since }, name }: { holder: Holder; name: string }) {
+  return (
+    <>
+      by{" "}
+      <a href={addressOfRun(runId)} data-holder={runId}>
+        a run<span className="off-screen"> of {name}</span>
+      </a>{" "}
+      since{" "}
+      <time dateTime={new Date(since).toISOString()} title={exactly(since)}>
+        {clock(since, Date.now())}
+      </time>
+    </>
+  );
+}
+
+interface ActionsProps {
+  provider: Provider;
+  onFailure: (failure: string | undefined) => void;
+  onRemove: () => void;
+}
+
+function Actions({ provider, onFailure, onRemove }: ActionsProps) {
+  const { id, name, session, credential, runnable } = provider;
   if (session) {
     return (
       <div className="actions">
@@ -97,13 +124,40 @@ function Actions({ provider, onRemove }: { provider: Provider; onRemove: () => v
   }
   return (
     <div className="actions">
-      <button type="button" className={credential ? "button" : "button primary"} onClick={() => connect(id)}>
-        {credential ? "Reconnect" : "Connect"} <span className="off-screen">{name}</span>
-      </button>
+      {credential && runnable && <OpenRun provider={id} name={name} onFailure={onFailure} />}
+      <Connect provider={provider} />
       {credential && (
         <button type="button" className="button plain" onClick={onRemove}>
           Remove <span className="off-screen">{name}</span>
         </button>
+      )}
+    </div>
+  );
+}
+
+/** The way that this person took last, at one click; the others beside it. */
+function Connect({ provider }: { provider: Provider }) {
+  const { id, name, credential, method, methods } = provider;
+  const look = credential ? "" : "primary";
+  const hasOthers = methods.length > 1;
+  return (
+    <div className={hasOthers ? "split" : undefined}>
+      <button
+        type="button"
+        className={`button ${look}`}
+        title={hasOthers ? WAYS[method] : undefined}
+        onClick={() => connect(id, method)}
+      >
+        {credential ? "Reconnect" : "Connect"} <span className="off-screen">{name}</span>
+      </button>
+      {hasOthers && (
+        <MethodMenu
+          methods={methods}
+          marked={method}
+          look={look}
+          label={`Other ways to sign in to ${name}`}
+          onChoose={(chosen) => connect(id, chosen)}
+        />
       )}
     </div>
   );

@@ -1,30 +1,34 @@
 //! How a sign-in ended: saved, or why not and what helps.
 
-import type { SessionView } from "../api/types";
-import { connect, leaveResult, type SignIn } from "../app/signin";
+import type { Problem, Provider, SessionView } from "../api/types";
+import { connect, leaveResult } from "../app/current";
+import type { SignIn } from "../app/signin";
 import { useStore } from "../app/store";
 import { duration, phasesOf } from "../session/phases";
-import { REASONS } from "../session/reasons";
+import { explained } from "../session/reasons";
 import { AlertIcon, CheckIcon } from "./icons";
+import { MethodMenu } from "./MethodMenu";
 import { FocusedHeading } from "./parts";
 import { Steps } from "./Steps";
 
 interface ResultProps {
   signIn: SignIn;
   name: string;
-  account: string | undefined;
+  provider: Provider | undefined;
+  /** What the server said, when it knows of no such session or wants none. */
+  refused: Problem | undefined;
 }
 
-export function Result({ signIn, name, account }: ResultProps) {
+export function Result({ signIn, name, provider, refused }: ResultProps) {
   const { view } = useStore(signIn.state);
   const isSuccess = view?.state === "succeeded";
   return (
     <div className="page">
       <main className="centred">
         {isSuccess && view ? (
-          <Success view={view} name={name} account={account} />
+          <Success view={view} name={name} account={provider?.credential?.account ?? undefined} />
         ) : (
-          <Failure signIn={signIn} name={name} />
+          <Failure signIn={signIn} name={name} provider={provider} refused={refused} />
         )}
       </main>
     </div>
@@ -69,10 +73,9 @@ function Machine({ view }: { view: SessionView }) {
   );
 }
 
-function Failure({ signIn, name }: { signIn: SignIn; name: string }) {
-  const { view, problem, provider } = useStore(signIn.state);
-  const viewer = useStore(signIn.viewer);
-  const refused = problem ?? (viewer.phase.at === "refused" ? viewer.phase.problem : undefined);
+function Failure({ signIn, name, provider, refused }: ResultProps) {
+  const { view, provider: id, method } = useStore(signIn.state);
+  const others = provider?.methods.filter((other) => other !== method) ?? [];
   const told = explain(view, refused);
   const isChosen = view?.reason?.code === "cancelled-by-person";
   return (
@@ -89,10 +92,15 @@ function Failure({ signIn, name }: { signIn: SignIn; name: string }) {
       {told.detail && !isChosen && <p className="detail">{told.detail}</p>}
       {view && <HowFar view={view} />}
       <div className="actions">
-        {provider && (
-          <button type="button" className="button primary" onClick={() => connect(provider)}>
+        {id && method && (
+          <button type="button" className="button primary" onClick={() => connect(id, method)}>
             Try again <span className="off-screen">with {name}</span>
           </button>
+        )}
+        {id && others.length > 0 && (
+          <MethodMenu methods={others} look="" onChoose={(chosen) => connect(id, chosen)}>
+            Sign in another way
+          </MethodMenu>
         )}
         <button type="button" className="button" onClick={leaveResult}>
           Back to connections
@@ -122,11 +130,8 @@ interface Told {
   detail: string | undefined;
 }
 
-function explain(
-  view: SessionView | undefined,
-  refused: { status: number; title: string; detail: string } | undefined,
-): Told {
-  if (view?.reason) return { ...REASONS[view.reason.code], detail: view.reason.detail };
+function explain(view: SessionView | undefined, refused: Problem | undefined): Told {
+  if (view?.reason) return { ...explained(view.reason.code, view.method), detail: view.reason.detail };
   if (refused?.status === 404) {
     return {
       title: "There is no such sign-in",

@@ -1,6 +1,7 @@
 //! What is said over the desktop when its picture is lost: little at first, since the page helps itself; the cause and
 //! a remedy when it does not help. And that the desktop is somewhere else, where it is.
 
+import type { ReactNode } from "react";
 import { CAUSES } from "../session/reasons";
 import type { Cause } from "../viewer/machine";
 import type { ViewerSnapshot } from "../viewer/viewer";
@@ -20,9 +21,11 @@ export function needsExplaining({ phase, cause, failures }: ViewerSnapshot): boo
 interface TroubleProps {
   viewer: ViewerSnapshot;
   onRetry: () => void;
+  /** What else helps where no connection comes about, though the server is there. */
+  children?: ReactNode;
 }
 
-export function Trouble({ viewer, onRetry }: TroubleProps) {
+export function Trouble({ viewer, onRetry, children }: TroubleProps) {
   const { phase, cause, pictured } = viewer;
   if (phase.at === "live" || !cause) return null;
   if (needsExplaining(viewer)) {
@@ -45,6 +48,7 @@ export function Trouble({ viewer, onRetry }: TroubleProps) {
               Check the connection
             </a>
           )}
+          {cause !== "controller-unreachable" && children}
         </div>
       </section>
     );

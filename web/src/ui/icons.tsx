@@ -60,6 +60,19 @@ export const WallIcon = () => (
   </Icon>
 );
 
+export const ChevronIcon = () => (
+  <Icon>
+    <path d="m6 8 4 4 4-4" />
+  </Icon>
+);
+
+/** A page that opens beside this one. */
+export const OpenIcon = () => (
+  <Icon>
+    <path d="M11.5 4.5h4v4M15.5 4.5 9.5 10.5M15.5 11.5v4h-11v-11h4" />
+  </Icon>
+);
+
 export const CheckIcon = () => (
   <Icon>
     <path d="m4.5 10.5 3.6 3.6 7.4-8" />
@@ -89,5 +102,55 @@ export const LightIcon = () => (
 export const DarkIcon = () => (
   <Icon>
     <path d="M15.8 12.2A6.4 6.4 0 0 1 7.8 4.2a6.4 6.4 0 1 0 8 8z" />
+  </Icon>
+);
+
+export const SearchIcon = () => (
+  <Icon>
+    <circle cx="9" cy="9" r="4.8" />
+    <path d="m12.6 12.6 3.9 3.9" />
+  </Icon>
+);
+
+export const CopyIcon = () => (
+  <Icon>
+    <path d="M7.5 7.5h8v9h-8zM12.5 7.5v-4h-8v9h3" />
+  </Icon>
+);
+
+export const PasteIcon = () => (
+  <Icon>
+    <path d="M7.5 5h-3v11.5h11V5h-3" />
+    <path d="M7.5 3.5h5v3h-5z" />
+  </Icon>
+);
+
+export const SmallerIcon = () => (
+  <Icon>
+    <path d="m3.5 15.5 4-10 4 10M5 12h5M13.5 10h4" />
+  </Icon>
+);
+
+export const BiggerIcon = () => (
+  <Icon>
+    <path d="m3.5 15.5 4-10 4 10M5 12h5M13.5 10h4M15.5 8v4" />
+  </Icon>
+);
+
+export const MoreIcon = () => (
+  <Icon>
+    <path d="M4.5 10v.1M10 10v.1M15.5 10v.1" />
+  </Icon>
+);
+
+export const UpIcon = () => (
+  <Icon>
+    <path d="m6 12 4-4 4 4" />
+  </Icon>
+);
+
+export const CloseIcon = () => (
+  <Icon>
+    <path d="m5.5 5.5 9 9M14.5 5.5l-9 9" />
   </Icon>
 );

@@ -1,6 +1,7 @@
 //! Small parts that several views share.
 
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { copyText } from "../app/copy";
 
 /** A provider's letters. Neutral on purpose: a mark of somebody else's is not ours to show. */
 export function Monogram({ name }: { name: string }) {
@@ -44,38 +45,19 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
   );
 }
 
-async function copyText(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copyByCommand(text);
-  }
-}
-
-/** Without TLS there is no clipboard API, but there is still the command. */
-function copyByCommand(text: string): boolean {
-  const field = document.createElement("textarea");
-  field.value = text;
-  field.className = "off-screen";
-  document.body.append(field);
-  field.select();
-  const done = document.execCommand("copy");
-  field.remove();
-  return done;
-}
-
 interface ConfirmProps {
   title: string;
   children: ReactNode;
   confirm: string;
   keep: string;
+  /** What was confirmed is being done; the person may close, and it goes on. */
+  isBusy?: boolean;
   onConfirm: () => void;
   onClose: () => void;
 }
 
 /** Asks before something that can't be undone. The browser's own dialog keeps the focus and takes Escape. */
-export function Confirm({ title, children, confirm, keep, onConfirm, onClose }: ConfirmProps) {
+export function Confirm({ title, children, confirm, keep, isBusy, onConfirm, onClose }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -100,7 +82,7 @@ export function Confirm({ title, children, confirm, keep, onConfirm, onClose }: 
         <button type="button" className="button" autoFocus onClick={onClose}>
           {keep}
         </button>
-        <button type="button" className="button danger" onClick={onConfirm}>
+        <button type="button" className="button danger" disabled={isBusy ?? false} onClick={onConfirm}>
           {confirm}
         </button>
       </div>

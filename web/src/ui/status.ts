@@ -1,6 +1,7 @@
 //! Where connection and sign-in stand, in words. Pure.
 
-import type { PhaseView } from "../session/phases";
+import type { SessionView } from "../api/types";
+import { isPersonsTurn, type PhaseView } from "../session/phases";
 import { CAUSES } from "../session/reasons";
 import type { ViewerSnapshot } from "../viewer/viewer";
 
@@ -40,6 +41,15 @@ export function statusOf(viewer: ViewerSnapshot, isQueued = false): Status {
 export function watchingStatusOf(watcher: ViewerSnapshot): Status {
   const status = statusOf(watcher);
   return status.tone === "good" ? { tone: "good", word: "View only" } : status;
+}
+
+/** Where a sign-in without a desktop stands; `view` is there once the session is. */
+export function lightStatusOf(view: SessionView | undefined, isUnreachable: boolean): Status {
+  if (isUnreachable) return { tone: "bad", word: "No connection" };
+  if (isPersonsTurn(view)) return { tone: "good", word: "Your turn" };
+  if (view?.state === "queued") return { tone: "busy", word: "Waiting" };
+  const isDone = view?.steps.some(({ step }) => step === "cli-succeeded");
+  return { tone: "busy", word: isDone ? "Saving" : "Starting" };
 }
 
 /** One sentence for the line above the desktop; screen readers hear each change of it. */

@@ -33,7 +33,7 @@ export async function startSession(
   return outcome(
     api.POST("/api/vm/auth", {
       params: { header: { "Idempotency-Key": key } },
-      body: { provider, webrtcOffer: withCandidates(offered), ...relayTicket },
+      body: { provider, method: "desktop", webrtcOffer: withCandidates(offered), ...relayTicket },
       signal: within(POST_MAX_MS, signal),
     }),
   );

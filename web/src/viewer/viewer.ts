@@ -2,6 +2,7 @@
 //! `machine.ts` decides and feeds back what happens. It lives outside the components and knows none of them.
 
 import type { Outcome } from "../api/client";
+import { idempotencyKey } from "../api/key";
 import type { Candidate, ConnectionState, IceServers } from "../api/types";
 import { Driver } from "./driver";
 import { Heartbeat } from "./heartbeat";
@@ -54,7 +55,7 @@ interface Attempt {
 export class Viewer {
   readonly picture = new Picture();
   readonly #options: ViewerOptions;
-  readonly #key = randomKey();
+  readonly #key = idempotencyKey();
   readonly #listeners = new Set<() => void>();
   readonly #life = new AbortController();
   readonly #driver = new Driver({
@@ -383,11 +384,4 @@ export class Viewer {
 export function facts(state: State): Pick<ViewerSnapshot, "phase" | "epoch" | "failures" | "cause"> {
   const { phase, failures, cause } = state;
   return { phase, epoch: "epoch" in phase ? phase.epoch : undefined, failures, cause };
-}
-
-/** 128 random bits; `crypto.randomUUID` is missing on pages without TLS. */
-function randomKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
 }

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Proxies in front commonly cut a silent stream after 30 or 60 s.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long a stream that only shows that streams work stays open: a proxy that buffers has nothing to show for so long.
 const PROBE_OPEN: Duration = Duration::from_secs(10);

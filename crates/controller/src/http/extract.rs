@@ -108,6 +108,18 @@ impl<S: Send + Sync> FromRequestParts<S> for InSession {
     }
 }
 
+/// The run in the path. One that can't be an id is one that doesn't exist.
+pub(crate) struct InRun(pub(crate) SessionId);
+
+impl<S: Send + Sync> FromRequestParts<S> for InRun {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+        let id = Path::<SessionId>::from_request_parts(parts, state).await;
+        id.map(|Path(id)| Self(id)).map_err(|_| missing(Noun::Run))
+    }
+}
+
 /// The session and the side in the path.
 pub(crate) struct InLog(pub(crate) SessionId, pub(crate) Side);
 

@@ -46,6 +46,24 @@ impl Hosts {
 /// The person who calls.
 pub(crate) struct Person(pub(crate) UserId);
 
+/// Whoever opens a terminal, signed in or not.
+pub(crate) struct Visitor(Option<UserId>);
+
+impl Visitor {
+    /// The person, if it is one.
+    pub(crate) fn user(&self) -> Option<&UserId> {
+        self.0.as_ref()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Answer<Self> {
+        Ok(Self(parts.extensions.get::<UserId>().cloned()))
+    }
+}
+
 /// The machine that calls, and its session, once it has one.
 #[derive(Clone)]
 pub(crate) struct Machine {
@@ -107,7 +125,12 @@ async fn let_person_in(edge: &Edge, request: &mut Request) -> Answer<Option<Resp
     if let Some(link) = link(request.method(), request.uri()) {
         return open_link(edge, link, person.is_some()).await.map(Some);
     }
+    let is_terminal = is_terminal(request);
     let Some((user, how)) = person else {
+        if is_terminal {
+            // A page sees no status of a connection that is refused; it is told by a close code.
+            return Ok(None);
+        }
         return if page::is_api(request.uri().path()) {
             Err(problems::no_access())
         } else {
@@ -115,7 +138,9 @@ async fn let_person_in(edge: &Edge, request: &mut Request) -> Answer<Option<Resp
         };
     };
     let from_anywhere = how == How::Bearer && players::may_call(request.uri().path());
-    if !request.method().is_safe() && !from_anywhere && !comes_from_here(request.headers(), &host, how) {
+    // A WebSocket begins with GET, and pages of other sites may open one.
+    if (!request.method().is_safe() || is_terminal) && !from_anywhere && !comes_from_here(request.headers(), &host, how)
+    {
         return Err(problems::foreign_origin());
     }
     request.extensions_mut().insert(user);
@@ -151,6 +176,12 @@ async fn let_machine_in(edge: &Edge, request: &mut Request) -> Answer<MachineId>
     }
     request.extensions_mut().insert(Machine { id: row.id.clone(), session: row.session });
     Ok(row.id)
+}
+
+/// Whether this opens the terminal of a run.
+fn is_terminal(request: &Request) -> bool {
+    let path = request.uri().path();
+    path.starts_with("/api/runs/") && path.ends_with("/terminal") && request.headers().contains_key(header::UPGRADE)
 }
 
 fn named_host(edge: &Edge, request: &Request) -> Answer<String> {

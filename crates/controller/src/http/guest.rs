@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anteroom_protocol::{
     Epoch,
-    guest::{Assignment, CapturedCredential, Reports},
+    guest::{Assignment, CapturedCredential, Pastes, Reports, StopOrder},
     signaling::{AnswerWithCandidates, CandidateLog, CandidatesInEpoch, OfferInEpoch, Side},
     view::{ViewLog, ViewReply},
 };
@@ -63,7 +63,7 @@ pub(crate) async fn reports(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The credential's files. 204 means that the vault has them durably.
+/// The credential's files, after a sign-in or as a run has changed them. 204 means that the vault has them durably.
 #[utoipa::path(
     post, path = "/api/guest/credential", tag = "guest", request_body = CapturedCredential,
     responses((status = 204, description = "The vault has it durably."), Problems)
@@ -75,6 +75,38 @@ pub(crate) async fn credential(
 ) -> Answer<StatusCode> {
     controller.capture(&machine.own()?, captured).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The files of a run's credential.
+#[utoipa::path(
+    get, path = "/api/guest/credential", tag = "guest",
+    responses((status = 200, description = "The files.", body = CapturedCredential), Problems)
+)]
+pub(crate) async fn credential_of_run(State(controller): Use, machine: Machine) -> Answer<Body<CapturedCredential>> {
+    Ok(Body(controller.credential_of_run(&machine.own()?).await?))
+}
+
+/// The wish to end the machine's run, once there is one.
+#[utoipa::path(
+    get, path = "/api/guest/stop", tag = "guest", params(AtMost),
+    responses((status = 200, description = "It is to end.", body = StopOrder), (status = 204, description = "Not yet."), Problems)
+)]
+pub(crate) async fn get_stop(State(controller): Use, machine: Machine, Params(of): Params<AtMost>) -> Answer<Response> {
+    let is_wanted = controller.next_stop(&machine.own()?, clamped(of.wait)).await?;
+    Ok(polled(is_wanted.then_some(StopOrder { stop: true })))
+}
+
+/// What the person has pasted, once there is more.
+#[utoipa::path(
+    get, path = "/api/guest/pastes", tag = "guest", params(AfterEntry),
+    responses((status = 200, description = "Those above `after`.", body = Pastes), (status = 204, description = "Not yet."), Problems)
+)]
+pub(crate) async fn get_pastes(
+    State(controller): Use,
+    machine: Machine,
+    Params(of): Params<AfterEntry>,
+) -> Answer<Response> {
+    Ok(polled(controller.next_pastes(&machine.own()?, of.after, clamped(of.wait)).await?))
 }
 
 /// After which epoch, and how long to wait.
@@ -165,7 +197,7 @@ pub(crate) async fn get_browser_candidates(
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AfterEntry {
-    /// The last sequence number that the guest has; 0 when it has none.
+    /// The last number that the guest has; 0 when it has none.
     #[param(required = false)]
     #[serde(default)]
     after: u32,

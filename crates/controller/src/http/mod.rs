@@ -20,7 +20,9 @@ mod page;
 mod person;
 mod players;
 mod problems;
+mod runs;
 mod serve;
+mod terminal;
 mod views;
 mod whep;
 
@@ -114,6 +116,7 @@ fn person_calls() -> OpenApiRouter<Edge> {
         .routes(routes!(person::remove_credential))
         .routes(routes!(person::start))
         .routes(routes!(person::session, person::cancel))
+        .routes(routes!(person::paste))
         .routes(routes!(events::follow))
         .routes(routes!(hosts::hosts, hosts::allow, hosts::disallow))
         .routes(routes!(person::ice_servers))
@@ -124,6 +127,10 @@ fn person_calls() -> OpenApiRouter<Edge> {
         .routes(routes!(negotiate::post_browser_candidates))
         .routes(routes!(negotiate::get_candidates))
         .routes(routes!(negotiate::post_connection))
+        .routes(routes!(runs::list_runs, runs::start_run))
+        .routes(routes!(runs::show_run, runs::stop_run))
+        .routes(routes!(runs::follow_run))
+        .routes(routes!(terminal::view_terminal))
         .routes(routes!(machines::list))
         .routes(routes!(machines::logs))
         .routes(routes!(machines::stop))
@@ -138,9 +145,12 @@ fn guest_calls() -> OpenApiRouter<Edge> {
         .routes(routes!(guest::reports))
         .merge(
             OpenApiRouter::new()
-                .routes(routes!(guest::credential))
+                .routes(routes!(guest::credential, guest::credential_of_run))
                 .layer(DefaultBodyLimit::max(MAX_CREDENTIAL_BODY_BYTES)),
         )
+        .routes(routes!(guest::get_pastes))
+        .routes(routes!(guest::get_stop))
+        .routes(routes!(terminal::connect_terminal))
         .routes(routes!(guest::get_offer))
         .routes(routes!(guest::post_answer))
         .routes(routes!(guest::post_vm_candidates))

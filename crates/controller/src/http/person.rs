@@ -16,7 +16,7 @@ use super::{
     problems::{Answer, missing},
     views::{Credentials, Me, Providers, User},
 };
-use crate::{ConnectionFacts, Controller, SignInStarted, StartSignIn, error::Noun};
+use crate::{ConnectionFacts, Controller, PastedText, SignInStarted, StartSignIn, error::Noun};
 
 type Use = State<Arc<Controller>>;
 
@@ -95,6 +95,21 @@ pub(crate) async fn cancel(
     InSession(id): InSession,
 ) -> Answer<Body<SessionView>> {
     Ok(Body(controller.cancel(&user, &id).await?))
+}
+
+/// Gives the CLI a text that the person has brought from their own browser. 409 when the session does not wait for one.
+#[utoipa::path(
+    post, path = "/api/session/{id}/paste", tag = "person", params(("id" = String, Path)), request_body = PastedText,
+    responses((status = 204, description = "The CLI is given it."), Problems)
+)]
+pub(crate) async fn paste(
+    State(controller): Use,
+    Person(user): Person,
+    InSession(id): InSession,
+    Json(pasted): Json<PastedText>,
+) -> Answer<StatusCode> {
+    controller.paste(&user, &id, &pasted).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// For which session.

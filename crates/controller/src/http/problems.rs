@@ -1,7 +1,9 @@
 //! How everything that goes wrong looks on the wire: one place, one shape (RFC 9457). A detail says what was tried and
 //! what to do; it repeats no value that came from outside.
 
-use anteroom_protocol::{Epoch, problem::Problem, sdpfrag::InvalidFragment, session::Reason, signaling::InvalidSignal};
+use anteroom_protocol::{
+    Epoch, problem::Problem, run::LeaseHolder, sdpfrag::InvalidFragment, session::Reason, signaling::InvalidSignal,
+};
 use anteroom_session::{Refusal, view::ViewRefusal};
 use anteroom_store::Full;
 use axum::{
@@ -38,6 +40,7 @@ impl Failure {
             field: None,
             epoch: None,
             reason: None,
+            holder: None,
         });
         let retry_after_s = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S);
         Self { problem, retry_after_s }
@@ -55,6 +58,11 @@ impl Failure {
 
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
         self.problem.field = Some(field.into());
+        self
+    }
+
+    fn holder(mut self, holder: LeaseHolder) -> Self {
+        self.problem.holder = Some(holder);
         self
     }
 
@@ -127,6 +135,40 @@ impl From<Error> for Failure {
                 "The credential is not kept",
                 format!("{problem}. The stored one, if any, stays."),
             ),
+            Error::CredentialInUse(holder) => Self::new(
+                StatusCode::CONFLICT,
+                "credential-in-use",
+                "Another run uses the credential",
+                "Another run of yours uses this credential, which changes with its use and has one holder at a time. Stop that \
+                 run, or take the credential over with takeOver.",
+            )
+            .holder(holder),
+            Error::NotConnected(_) => Self::new(
+                StatusCode::CONFLICT,
+                "not-connected",
+                "Not connected",
+                "Nothing is connected for this provider. Sign in first.",
+            )
+            .field("provider"),
+            Error::NotRunnable(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "not-runnable",
+                "The provider has no runs",
+                "The provider's file says nothing of how its CLI is run: add [run] with a command to it.",
+            )
+            .field("provider"),
+            Error::NotWrittenBack(problem) => Self::new(
+                StatusCode::CONFLICT,
+                "not-written-back",
+                "The credential is not kept",
+                format!("The run's credential is not taken: {problem}."),
+            ),
+            Error::NotOpened(_) => Self::new(
+                StatusCode::CONFLICT,
+                "not-opened",
+                "The credential does not open",
+                "The stored credential does not open with the keys that the server has. Whoever runs it finds more in its log.",
+            ),
             Error::Driver(_) | Error::DriverTimedOut => driver_failed(&error),
             Error::Busy(_) | Error::Store(_) => unavailable(&error),
         }
@@ -167,6 +209,7 @@ fn not_found(noun: Noun) -> Failure {
     let detail = match noun {
         Noun::Session => "There is no such session of yours.",
         Noun::Credential => "There is no such credential of yours.",
+        Noun::Run => "There is no such run of yours.",
         Noun::View => "There is no such view of this session.",
         Noun::Machine => {
             "There is no such machine, and no log of it: logs are kept of the last machines that failed, and of no other."
@@ -235,6 +278,21 @@ fn refused(refusal: Refusal) -> Failure {
             "not-now",
             "Not in this state",
             "This can't happen in the session's present state; GET /api/session/{id} shows it.",
+        ),
+        Refusal::NoDesktop => conflict(
+            "no-desktop",
+            "There is no desktop",
+            "This sign-in takes place in the person's own browser; its machine has no desktop to show.",
+        ),
+        Refusal::TooManyPastes => conflict(
+            "too-many-pastes",
+            "Pasted too often",
+            "The session has been given too many texts. Start a new sign-in.",
+        ),
+        Refusal::TooManyWriteBacks => conflict(
+            "too-many-versions",
+            "Too many versions",
+            "The run has changed its credential as often as one may. Open a new run.",
         ),
         Refusal::Saving => conflict(
             "saving",

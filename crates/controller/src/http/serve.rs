@@ -39,7 +39,8 @@ pub async fn serve(listener: TcpListener, bounds: Bounds, router: Router, stoppe
 /// One connection, request after request. How it ends is the peer's business.
 async fn converse(connection: Connection, router: Router, mut stopping: Listener) {
     let answer = service_fn(move |request| respond(router.clone(), request));
-    let mut conversation = pin!(http1::Builder::new().serve_connection(TokioIo::new(connection), answer));
+    let mut conversation =
+        pin!(http1::Builder::new().serve_connection(TokioIo::new(connection), answer).with_upgrades());
     tokio::select! {
         biased;
         _ = conversation.as_mut() => return,

@@ -126,6 +126,7 @@ impl Reconciler {
                 CommitError::Conflict(_)
                 | CommitError::Repeated(_)
                 | CommitError::MachineTaken(_)
+                | CommitError::LeaseHeld(_)
                 | CommitError::CredentialConflict(_),
             ) => {
                 unreachable!("a pooled machine is planned without a session")

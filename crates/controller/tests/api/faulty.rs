@@ -12,6 +12,7 @@ use std::{
 use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Reach, Usage};
 use anteroom_protocol::{
     CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
@@ -22,10 +23,10 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, Placement, Store, StoreError, Stored, StoredViews,
-    TokenDigest, fake::FakeStore,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Store, StoreError, Stored,
+    StoredViews, TokenDigest, fake::FakeStore,
 };
-use anteroom_vault::SealedCredential;
+use anteroom_vault::{SealedCredential, SealedText};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -117,12 +118,15 @@ store_through_the_fuse! {
     fn kept_log(id: &MachineId) -> Result<Option<(FailedMachine, String)>, StoreError>;
     fn forget_log(id: &MachineId) -> Result<bool, StoreError>;
     fn machine_by_token(token: &TokenDigest) -> Result<Option<MachineRow>, StoreError>;
+    fn pastes(id: &SessionId, after: u32) -> Result<Vec<(u32, SealedText)>, StoreError>;
+    fn chosen_methods(owner: &UserId) -> Result<Vec<(ProviderId, MethodKind)>, StoreError>;
     fn machine_by_address(address: Ipv4Addr) -> Result<Option<MachineRow>, StoreError>;
     fn allowed_hosts(owner: &UserId, provider: &ProviderId) -> Result<Vec<HostPattern>, StoreError>;
     fn allow_host(owner: &UserId, provider: &ProviderId, host: &HostPattern, now: UnixMillis) -> Result<bool, StoreError>;
     fn disallow_host(owner: &UserId, provider: &ProviderId, host: &HostPattern) -> Result<bool, StoreError>;
     fn credentials_of(owner: &UserId) -> Result<Vec<CredentialRow>, StoreError>;
     fn credential_for(owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError>;
+    fn lease(credential: &CredentialId) -> Result<Option<LeaseRow>, StoreError>;
     fn all_credentials() -> Result<Vec<CredentialRow>, StoreError>;
     fn rewrap(id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError>;
     fn remove_credential(owner: &UserId, id: &CredentialId) -> Result<bool, StoreError>;

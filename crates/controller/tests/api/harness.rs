@@ -10,7 +10,7 @@ use std::{
 
 use anteroom_controller::{
     Catalogue, Controller, DeadlineOverrides, KeepSettings, NoRelays, PoolSettings, Ports, Reach, Relays, Restriction,
-    Settings, Token,
+    RunSettings, Settings, Token,
     http::{Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
@@ -209,6 +209,7 @@ impl Lab {
             deadlines: self.deadlines,
             pool: self.pool,
             max_queued: self.max_queued,
+            runs: RunSettings::default(),
             keep: self.keep,
         }
     }

@@ -9,8 +9,14 @@ mod watch;
 
 use std::{io, path::Path, time::Duration};
 
-use anteroom_protocol::{limits, provider::CredentialRules};
+use anteroom_protocol::{
+    Secret,
+    guest::{CapturedCredential, CapturedFile},
+    limits,
+    provider::CredentialRules,
+};
 use anteroom_vault::rules;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub use watch::{Watch, WatchError};
@@ -124,7 +130,7 @@ pub enum BeginError {
 
 /// All of the rules' files that are there. Never more bytes of one than the limit and one, so that a huge file
 /// is refused by the rules and not held in memory.
-fn read_files(home: &Path, rules: &CredentialRules) -> Result<Files, CaptureError> {
+pub(crate) fn read_files(home: &Path, rules: &CredentialRules) -> Result<Files, CaptureError> {
     let mut files = Files::new();
     for file in &rules.files {
         match read_bounded(&home.join(&file.path)) {
@@ -134,6 +140,15 @@ fn read_files(home: &Path, rules: &CredentialRules) -> Result<Files, CaptureErro
         }
     }
     Ok(files)
+}
+
+/// As they are handed in.
+pub(crate) fn as_captured(files: Files) -> CapturedCredential {
+    let file = |(path, bytes): (String, Vec<u8>)| {
+        let bytes = Secret::new(bytes);
+        CapturedFile { path, base64: Secret::new(BASE64_STANDARD.encode(bytes.expose())) }
+    };
+    CapturedCredential { files: files.into_iter().map(file).collect() }
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {

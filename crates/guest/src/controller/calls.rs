@@ -2,7 +2,7 @@
 
 use anteroom_protocol::{
     Epoch, SessionId, ViewId,
-    guest::{Assignment, CapturedCredential, Report, Reports},
+    guest::{Assignment, CapturedCredential, Pastes, Report, Reports},
     limits,
     problem::Problem,
     signaling::{AnswerWithCandidates, CandidateLog, CandidatesInEpoch, OfferInEpoch},
@@ -76,6 +76,61 @@ impl Controller {
             Outcome::Done if answered.status == StatusCode::NO_CONTENT => Ok(None),
             Outcome::Done => answered.parse().map(Some),
             outcome @ (Outcome::Stale | Outcome::Refused | Outcome::Ended) => Err(answered.ended(outcome)),
+        }
+    }
+
+    /// What the person has pasted above number `after`, however long it takes to come.
+    ///
+    /// # Errors
+    /// When the session has ended.
+    pub async fn next_pastes(&self, after: u32) -> Result<Pastes, Ended> {
+        loop {
+            let query = format!("after={after}&wait={}", limits::MAX_WAIT_S);
+            let answered = self.call(&Call::long_poll("pastes", "/api/guest/pastes".to_owned(), query)).await;
+            match answered.outcome() {
+                Outcome::Done if answered.status == StatusCode::NO_CONTENT => {}
+                Outcome::Done => return answered.parse(),
+                outcome @ (Outcome::Stale | Outcome::Refused | Outcome::Ended) => return Err(answered.ended(outcome)),
+            }
+        }
+    }
+
+    /// The files of a run's credential, or why there are none.
+    ///
+    /// # Errors
+    /// When the session has ended.
+    pub async fn credential_of_run(&self) -> Result<Result<CapturedCredential, String>, Ended> {
+        let answered = self.call(&Call::get("run's credential", "/api/guest/credential")).await;
+        match answered.outcome() {
+            Outcome::Done => answered.parse().map(Ok),
+            Outcome::Stale | Outcome::Refused => Ok(Err(answered.detail())),
+            outcome @ Outcome::Ended => Err(answered.ended(outcome)),
+        }
+    }
+
+    /// Waits for the wish to end the run, however long it takes to come.
+    ///
+    /// # Errors
+    /// When the session has ended.
+    pub async fn stop_order(&self) -> Result<(), Ended> {
+        loop {
+            let query = format!("wait={}", limits::MAX_WAIT_S);
+            let answered = self.call(&Call::long_poll("stop", "/api/guest/stop".to_owned(), query)).await;
+            match answered.outcome() {
+                Outcome::Done if answered.status == StatusCode::NO_CONTENT => {}
+                Outcome::Done => return Ok(()),
+                outcome @ (Outcome::Stale | Outcome::Refused | Outcome::Ended) => return Err(answered.ended(outcome)),
+            }
+        }
+    }
+
+    /// Waits for the session's end, after its wish to stop was heard.
+    pub async fn session_end(&self) -> Ended {
+        loop {
+            match self.next_pastes(0).await {
+                Ok(_) => {}
+                Err(ended) => return ended,
+            }
         }
     }
 

@@ -1,7 +1,16 @@
 //! Scripted CLIs on a real pseudoterminal.
 
-use anteroom_protocol::{provider::SeedFile, session::UrlSource};
-use tokio::{sync::oneshot, time::timeout};
+use std::time::{Duration, Instant};
+
+use anteroom_protocol::{
+    provider::{Method, MethodKind, Reply, SeedFile},
+    session::UrlSource,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::oneshot,
+    time::timeout,
+};
 
 use super::*;
 use crate::shim;
@@ -15,6 +24,7 @@ struct Trial {
     _home: tempfile::TempDir,
     events: mpsc::Receiver<LoginEvent>,
     asked: mpsc::Sender<Asked>,
+    pasted: mpsc::Sender<Secret<String>>,
 }
 
 /// Starts a shell script as the CLI.
@@ -23,21 +33,30 @@ fn start(script: &str) -> Trial {
 }
 
 fn start_command(command: Vec<String>, files: Vec<SeedFile>) -> Trial {
+    let method =
+        Method { kind: MethodKind::Desktop, command, environment: BTreeMap::new(), code: None, replies: Vec::new() };
+    start_method(method, files)
+}
+
+/// Starts a shell script as the CLI of a sign-in without a desktop.
+fn start_light(kind: MethodKind, script: &str) -> Trial {
+    let command = vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()];
+    let code = (kind == MethodKind::Device).then(|| "[A-Z]{4}-[0-9]{4}".to_owned());
+    let replies = vec![Reply { prompt: "Press Enter".to_owned(), text: String::new() }];
+    start_method(Method { kind, command, environment: BTreeMap::new(), code, replies }, Vec::new())
+}
+
+fn start_method(method: Method, files: Vec<SeedFile>) -> Trial {
     let home = tempfile::tempdir().unwrap();
-    write_seed_files(home.path(), &files).unwrap();
-    let login = Login {
-        command,
-        environment: BTreeMap::new(),
-        files,
-        url_hosts: vec!["auth.example.com".to_owned()],
-        timeout_seconds: 60,
-    };
+    write_files(home.path(), files.iter().map(|file| (file.path.as_str(), file.content.as_bytes()))).unwrap();
+    let plan = LoginPlan { method, files, url_hosts: vec!["auth.example.com".to_owned()] };
     let environment = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
     let (events_in, events) = mpsc::channel(16);
     let (asked, asked_out) = mpsc::channel(16);
-    let setup = LoginSetup { login, environment, home: home.path().to_owned() };
-    tokio::spawn(run(setup, asked_out, events_in));
-    Trial { _home: home, events, asked }
+    let (pasted, pasted_out) = mpsc::channel(16);
+    let setup = LoginSetup { plan, environment, home: home.path().to_owned() };
+    tokio::spawn(run(setup, asked_out, pasted_out, events_in));
+    Trial { _home: home, events, asked, pasted }
 }
 
 impl Trial {
@@ -172,4 +191,86 @@ async fn seed_files_are_there_before_the_cli_and_only_its_user_reads_them() {
     let trial = start_command(vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()], files);
     let (_, detail) = exit_of(&trial.all().await);
     assert_eq!(detail, "store = \"file\"\n600\n700");
+}
+
+// --- without a desktop -----------------------------------------------------------------------------
+
+const PAGE: &str = "https://auth.example.com/device";
+
+#[tokio::test]
+async fn a_device_code_is_told_when_the_cli_has_been_replied_to_and_asks_for_its_page() {
+    let mut trial = start_light(
+        MethodKind::Device,
+        "echo 'First copy your one-time code: ABCD-1234'; printf 'Press Enter to open'; read enter; echo opened; read never",
+    );
+    assert_eq!(trial.next().await, LoginEvent::Started);
+    assert!(trial.browser_command(PAGE).await, "the CLI must not believe that there is no browser");
+    let code = DeviceCode { code: "ABCD-1234".to_owned(), url: PAGE.to_owned() };
+    assert_eq!(trial.next().await, LoginEvent::Code { code });
+}
+
+#[tokio::test]
+async fn a_prompt_is_replied_to_once_and_the_cli_goes_on() {
+    let events =
+        start_light(MethodKind::Paste, "printf 'Press Enter to open'; read enter; echo opened; exit 5").all().await;
+    let (code, said) = exit_of(&events);
+    assert_eq!(code, 5);
+    assert!(said.contains("opened"), "{said}");
+}
+
+#[tokio::test]
+async fn a_pasted_code_reaches_the_cli_with_enter() {
+    let mut trial = start_light(
+        MethodKind::Paste,
+        "echo https://auth.example.com/authorize; read code; [ \"$code\" = 'code#state' ] && exit 0; exit 4",
+    );
+    assert_eq!(trial.next().await, LoginEvent::Started);
+    assert!(matches!(trial.next().await, LoginEvent::Url { .. }));
+    trial.pasted.send(Secret::new("code#state".to_owned())).await.unwrap();
+    assert_eq!(exit_of(&trial.all().await).0, 0);
+}
+
+#[tokio::test]
+async fn a_pasted_address_of_the_callback_reaches_the_cli_there() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let sign_in =
+        format!("https://auth.example.com/authorize?redirect_uri=http%3A%2F%2F127.0.0.1%3A{port}%2Fcallback&state=s");
+    let mut trial = start_light(MethodKind::Paste, &format!("echo '{sign_in}'; read code; exit 4"));
+    assert_eq!(trial.next().await, LoginEvent::Started);
+    assert!(matches!(trial.next().await, LoginEvent::Url { .. }));
+    trial.pasted.send(Secret::new(format!("http://localhost:{port}/callback?code=c&state=s"))).await.unwrap();
+    let asked = request_to(&listener, &format!("http://127.0.0.1:{port}/success")).await;
+    assert!(asked.starts_with("GET /callback?code=c&state=s HTTP/1.1"), "{asked}");
+    let asked = request_to(&listener, "https://elsewhere.example/").await;
+    assert!(asked.starts_with("GET /success HTTP/1.1"), "the CLI's own page is shown: {asked}");
+    // It has been told to go elsewhere, and does not. What is of another sign-in is told, and asked for nowhere.
+    trial.pasted.send(Secret::new(format!("http://127.0.0.1:{port}/callback?code=c&state=t"))).await.unwrap();
+    let told = trial.next().await;
+    assert!(matches!(&told, LoginEvent::PasteRefused { detail } if detail.contains("another sign-in")), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_callback_where_nobody_listens_is_told() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = listener.local_addr().unwrap();
+    drop(listener);
+    let sign_in =
+        format!("https://auth.example.com/authorize?redirect_uri=http%3A%2F%2F127.0.0.1%3A{}%2F", place.port());
+    let mut trial = start_light(MethodKind::Paste, &format!("echo '{sign_in}'; read code; exit 4"));
+    assert_eq!(trial.next().await, LoginEvent::Started);
+    assert!(matches!(trial.next().await, LoginEvent::Url { .. }));
+    trial.pasted.send(Secret::new(format!("http://{place}/?code=secret-code"))).await.unwrap();
+    let LoginEvent::PasteRefused { detail } = trial.next().await else { panic!("the person is not told") };
+    assert!(detail.contains(&place.to_string()) && !detail.contains("secret-code"), "{detail}");
+}
+
+/// The next request's first bytes, which is sent on to another page.
+async fn request_to(listener: &tokio::net::TcpListener, on_to: &str) -> String {
+    let (mut connection, _) = timeout(DEADLINE, listener.accept()).await.expect("asked for in time").unwrap();
+    let mut request = [0; 64];
+    let read = timeout(DEADLINE, connection.read(&mut request)).await.expect("a request in time").unwrap();
+    let reply = format!("HTTP/1.1 302 Found\r\nlocation: {on_to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    connection.write_all(reply.as_bytes()).await.unwrap();
+    String::from_utf8_lossy(&request[..read]).into_owned()
 }

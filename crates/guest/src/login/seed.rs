@@ -1,4 +1,4 @@
-//! Files that must be there before the CLI starts. Their paths were checked when the provider's file was
+//! Files that must be there before the CLI starts: the provider's, and the credential of a run. Their paths were checked when the provider's file was
 //! read: relative, and without a way out of the home directory.
 
 use std::{
@@ -7,8 +7,6 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::Path,
 };
-
-use anteroom_protocol::provider::SeedFile;
 
 /// A seed file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -23,16 +21,17 @@ pub struct SeedError {
 ///
 /// # Errors
 /// Names the first that could not be written.
-pub fn write_seed_files(home: &Path, files: &[SeedFile]) -> Result<(), SeedError> {
-    files.iter().try_for_each(|file| {
-        write_one(&home.join(&file.path), &file.content).map_err(|source| SeedError { path: file.path.clone(), source })
-    })
+pub fn write_files<'a>(home: &Path, files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<(), SeedError> {
+    for (path, content) in files {
+        write_one(&home.join(path), content).map_err(|source| SeedError { path: path.to_owned(), source })?;
+    }
+    Ok(())
 }
 
-fn write_one(path: &Path, content: &str) -> io::Result<()> {
+fn write_one(path: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     }
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(content.as_bytes())
+    file.write_all(content)
 }

@@ -5,9 +5,12 @@
 //! searched in the stream of bytes. This module never decides what a row means.
 
 mod pty;
+mod questions;
 mod screen;
+mod snapshot;
 
 pub use pty::{Pty, PtyChild, SpawnError, spawn};
+pub use questions::Questions;
 pub use screen::{Row, Screen};
 
 /// Columns of the CLI's terminal. Sign-in URLs have 300 to 900 characters, and some CLIs break them by

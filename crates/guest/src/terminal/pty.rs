@@ -10,6 +10,7 @@ use std::{
 
 use rustix::{
     fs::{Mode, OFlags},
+    process::{Pid, Signal},
     pty::OpenptFlags,
     termios::Winsize,
 };
@@ -18,8 +19,11 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// Answers that the CLI has not read yet. The kernel holds 4 kB itself; one answer has below 40 bytes.
-const MAX_UNREAD_ANSWERS: usize = 4096;
+/// Answers and typed texts that the CLI has not read yet. The kernel holds 4 kB itself; one answer has below 40 bytes, a
+/// pasted text at most 8 kB.
+const MAX_UNREAD_ANSWERS: usize = 16 * 1024;
+/// Keys that the CLI has not read yet, and room for those of a connection that was lost: whoever types waits for the CLI.
+const MAX_UNREAD_KEYS: usize = 4 * 1024 * 1024;
 /// What is read at once.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -30,7 +34,7 @@ pub enum SpawnError {
     #[error("no pseudoterminal could be opened: {0}; the machine needs /dev/ptmx and a mounted devpts")]
     Terminal(#[source] io::Error),
     /// The provider's command is empty.
-    #[error("login.command is empty; the provider's file must name a program")]
+    #[error("the method's command is empty; the provider's file must name a program")]
     NoCommand,
     /// The program did not start.
     #[error("{program} could not be started: {source}; is it installed in the image, on the PATH, and executable?")]
@@ -114,12 +118,27 @@ impl Pty {
     /// When the terminal is broken.
     pub async fn read(&mut self) -> io::Result<Vec<u8>> {
         loop {
+            if let Some(bytes) = self.step().await? {
+                return Ok(bytes);
+            }
+        }
+    }
+
+    /// The same, which ends too when the CLI has taken keys that waited for it: there are no bytes then.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn step(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
             let interest =
                 if self.unwritten.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
             let mut guard = self.master.ready(interest).await?;
             if guard.ready().is_writable() && !self.unwritten.is_empty() {
                 match rustix::io::write(guard.get_inner(), &self.unwritten) {
-                    Ok(written) => drop(self.unwritten.drain(..written)),
+                    Ok(written) => {
+                        self.unwritten.drain(..written);
+                        return Ok(None);
+                    }
                     Err(rustix::io::Errno::AGAIN) => {
                         guard.clear_ready_matching(tokio::io::Ready::WRITABLE);
                     }
@@ -128,7 +147,7 @@ impl Pty {
             }
             if guard.ready().is_readable() || guard.ready().is_read_closed() {
                 match read_some(guard.get_inner()) {
-                    Ok(Some(bytes)) => return Ok(bytes),
+                    Ok(Some(bytes)) => return Ok(Some(bytes)),
                     Ok(None) => guard.clear_ready_matching(tokio::io::Ready::READABLE),
                     Err(error) => return Err(error),
                 }
@@ -142,12 +161,78 @@ impl Pty {
         if self.unwritten.len() + bytes.len() <= MAX_UNREAD_ANSWERS {
             self.unwritten.extend_from_slice(bytes);
         }
+        self.write_some();
+    }
+}
+
+impl PtyChild {
+    /// Tells the CLI, and what it has started on its terminal, that nobody is there any more.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    /// Ends the CLI, and what it has started on its terminal.
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// It leads a process group of its own.
+    fn signal(&self, signal: Signal) {
+        let id = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(id) = id
+            && let Err(error) = rustix::process::kill_process_group(id, signal)
+        {
+            tracing::debug!(%error, "the CLI's processes are gone");
+        }
+    }
+}
+
+impl Pty {
+    /// Types keys, as far as the CLI takes them now; the rest follows during [`Pty::read`]. False, and nothing is typed, when it is
+    /// more than may wait.
+    pub fn type_bytes(&mut self, bytes: &[u8]) -> bool {
+        let fits = self.unwritten.len() + bytes.len() <= MAX_UNREAD_KEYS;
+        if fits {
+            self.unwritten.extend_from_slice(bytes);
+            self.write_some();
+        }
+        fits
+    }
+
+    /// Bytes that the CLI has not read yet.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.unwritten.len()
+    }
+
+    /// Sets the size; the CLI is told by a signal.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn resize(&self, (columns, rows): (u16, u16)) -> io::Result<()> {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        Ok(rustix::termios::tcsetwinsize(self.master.get_ref(), size)?)
+    }
+
+    fn write_some(&mut self) {
         if self.unwritten.is_empty() {
             return;
         }
         if let Ok(written) = rustix::io::write(self.master.get_ref(), &self.unwritten) {
             self.unwritten.drain(..written);
         }
+    }
+}
+
+impl Pty {
+    /// Types a text, as far as the CLI takes it now; the rest follows during [`Pty::read`]. False, and nothing is typed, when
+    /// it is more than the terminal may hold back.
+    pub fn type_text(&mut self, text: &str) -> bool {
+        let fits = self.unwritten.len() + text.len() <= MAX_UNREAD_ANSWERS;
+        if fits {
+            self.answer(text.as_bytes());
+        }
+        fits
     }
 }
 

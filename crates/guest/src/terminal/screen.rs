@@ -1,4 +1,4 @@
-//! The VT grid: bytes of the CLI in, answers to its queries and rows of text out. Does no I/O.
+//! The VT grid: bytes of the CLI in, answers to its queries, rows of text and drawings of the whole out. Does no I/O.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,12 +10,14 @@ use alacritty_terminal::{
     event::{Event, EventListener, WindowSize},
     grid::Dimensions,
     index::{Column, Line},
-    term::{Config, Osc52, cell::Flags},
+    term::{Config, MIN_COLUMNS, MIN_SCREEN_LINES, Osc52, cell::Flags},
     vte::{
         Params, Parser, Perform,
-        ansi::{NamedColor, Processor, Rgb},
+        ansi::{CursorShape, CursorStyle, NamedColor, Processor, Rgb},
     },
 };
+
+use super::snapshot;
 
 /// Rows kept above the visible ones: a CLI that prints a page of help after its URL doesn't push it out.
 const HISTORY_ROWS: usize = 200;
@@ -48,13 +50,21 @@ impl Screen {
     /// An empty terminal of this size.
     #[must_use]
     pub fn new(columns: u16, rows: u16) -> Self {
+        Self::with_history(columns, rows, HISTORY_ROWS)
+    }
+
+    /// An empty terminal of this size that keeps so many rows above the visible ones.
+    #[must_use]
+    pub fn with_history(columns: u16, rows: u16, history_rows: usize) -> Self {
         let config = Config {
-            scrolling_history: HISTORY_ROWS,
+            scrolling_history: history_rows,
+            // Nobody sees it. No program can ask for it, so that a drawing leaves the style to its page until one asks.
+            default_cursor_style: CursorStyle { shape: CursorShape::HollowBlock, blinking: false },
             kitty_keyboard: true,
             osc52: Osc52::Disabled,
             ..Config::default()
         };
-        let size = Size { columns: columns.into(), rows: rows.into() };
+        let size = Size::new(columns, rows);
         let outbox = Outbox::default();
         Self {
             term: Term::new(config, &size, outbox.clone()),
@@ -95,6 +105,26 @@ impl Screen {
         let mut answers = Vec::new();
         self.collect(&mut answers);
         answers
+    }
+
+    /// Gives the terminal another size. Rows that it wrapped are wrapped anew; the program is told by its PTY, not here.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.term.resize(Size::new(columns, rows));
+    }
+
+    /// Columns and rows.
+    #[must_use]
+    pub fn size(&self) -> (u16, u16) {
+        let window = self.window_size();
+        (window.num_cols, window.num_lines)
+    }
+
+    /// Bytes that bring a reset terminal of this size to what is shown, with up to `history_rows` rows above, and to all that is
+    /// behind it. What a synchronised update holds back is not drawn: whoever sends what comes later draws it first. The screen is
+    /// the same afterwards.
+    #[must_use]
+    pub fn draw(&mut self, history_rows: usize) -> Vec<u8> {
+        snapshot::draw(&mut self.term, history_rows)
     }
 
     /// All rows, the oldest kept one first, up to the last that is not blank.
@@ -201,6 +231,13 @@ fn color(index: usize) -> Rgb {
 struct Size {
     columns: usize,
     rows: usize,
+}
+
+impl Size {
+    /// The size, or the smallest that the library can work with.
+    fn new(columns: u16, rows: u16) -> Self {
+        Self { columns: usize::from(columns).max(MIN_COLUMNS), rows: usize::from(rows).max(MIN_SCREEN_LINES) }
+    }
 }
 
 impl Dimensions for Size {

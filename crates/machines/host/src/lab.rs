@@ -224,7 +224,9 @@ pub fn remains(config: &HostConfig, id: &MachineId) -> Vec<String> {
             found.push(what.to_owned());
         }
     }
-    let groups = shell(&format!("find /sys/fs/cgroup -maxdepth 3 -path '*/{}/{id}'", config.instance));
+    // Others make and remove groups at the same time.
+    let groups =
+        shell(&format!("find /sys/fs/cgroup -ignore_readdir_race -maxdepth 3 -path '*/{}/{id}'", config.instance));
     found.extend(groups.lines().map(|group| format!("the group {group}")));
     if config.run_dir.join(id.as_str()).exists() {
         found.push("its directory".to_owned());

@@ -7,6 +7,7 @@
 
 pub mod cgroup;
 mod config;
+pub mod console;
 pub mod files;
 mod firewall;
 mod forwarding;

@@ -136,6 +136,9 @@ pub struct Processes {
     pub init: Identity,
     /// Its parent on the host, which keeps the console and writes down how it ended.
     pub monitor: Identity,
+    /// The inode of the pipe from which the monitor copies the console. A machine of an earlier version has not written it.
+    #[serde(default)]
+    pub console: Option<u64>,
 }
 
 #[cfg(test)]

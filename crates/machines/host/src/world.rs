@@ -15,7 +15,7 @@ use anteroom_protocol::MachineId;
 use crate::{
     cgroup::Cgroups,
     config::HostConfig,
-    firewall, machine_directories,
+    console, firewall, machine_directories,
     netlink::Netlink,
     process::{self, Handle},
     range::{Range, outermost},
@@ -111,9 +111,14 @@ impl World {
         serde_json::from_str(&text).map(Some).map_err(io::Error::other)
     }
 
-    /// The end of the console.
+    /// The end of the console, as the machine has written it until now.
     pub(crate) fn log(&self, id: &MachineId) -> Result<String, OperationError> {
         let directory = self.config.directory(id);
+        let processes = self.processes(id);
+        let caught_up = processes.and_then(|known| known.map_or(Ok(()), |known| console::catch_up(&directory, &known)));
+        if let Err(error) = caught_up {
+            tracing::warn!(machine = %id, %error, "the last words of a machine may not be in its log yet");
+        }
         let mut bytes = Vec::new();
         for name in [OLD_CONSOLE_FILE, CONSOLE_FILE] {
             match fs::read(directory.join(name)) {

@@ -326,3 +326,20 @@ fn the_cable_carries_what_the_way_to_the_internet_carries() {
         lab.sandbox().destroy(&spec.id).await.unwrap();
     });
 }
+
+#[test]
+fn its_last_words_are_in_its_log_at_once_whatever_its_monitor_does() {
+    let agent =
+        "echo ready\nwhile [ ! -e /home/user/go ]; do sleep 0.05; done\necho its last words\nexec sleep infinity\n";
+    run_lab(agent, async |lab| {
+        let spec = lab.spec();
+        lab.sandbox().create(&spec).await.unwrap();
+        lab.console(&spec.id, "ready").await;
+        let monitor = lab.monitor(&spec.id);
+        shell(&format!("kill -STOP {monitor}"));
+        std::fs::write(format!("/proc/{}/root/home/user/go", lab.init(&spec.id)), "").unwrap();
+        lab.console(&spec.id, "its last words").await;
+        shell(&format!("kill -CONT {monitor}"));
+        lab.sandbox().destroy(&spec.id).await.unwrap();
+    });
+}

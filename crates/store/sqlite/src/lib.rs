@@ -12,6 +12,7 @@ use std::{net::Ipv4Addr, path::Path};
 
 use anteroom_protocol::{
     CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
     view::ViewEntry,
@@ -22,10 +23,10 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, Placement, Store, StoreError, Stored, StoredViews,
-    TokenDigest,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Store, StoreError, Stored,
+    StoredViews, TokenDigest,
 };
-use anteroom_vault::SealedCredential;
+use anteroom_vault::{SealedCredential, SealedText};
 use async_trait::async_trait;
 
 mod access;
@@ -33,7 +34,9 @@ mod credentials;
 mod database;
 mod failed;
 mod hosts;
+mod leases;
 mod machines;
+mod methods;
 mod sessions;
 mod signaling;
 mod views;
@@ -122,6 +125,14 @@ impl Store for SqliteStore {
 
     async fn events(&self, id: &SessionId, after: u32, limit: u32) -> Result<Vec<SessionEvent>, StoreError> {
         sessions::events(&self.database, id, after, limit).await
+    }
+
+    async fn pastes(&self, id: &SessionId, after: u32) -> Result<Vec<(u32, SealedText)>, StoreError> {
+        methods::pastes(&self.database, id, after).await
+    }
+
+    async fn chosen_methods(&self, owner: &UserId) -> Result<Vec<(ProviderId, MethodKind)>, StoreError> {
+        methods::chosen(&self.database, owner).await
     }
 
     async fn views(&self, id: &SessionId) -> Result<StoredViews, StoreError> {
@@ -229,6 +240,10 @@ impl Store for SqliteStore {
 
     async fn credential_for(&self, owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError> {
         credentials::newest(&self.database, owner, provider).await
+    }
+
+    async fn lease(&self, credential: &CredentialId) -> Result<Option<LeaseRow>, StoreError> {
+        leases::of(&self.database, credential).await
     }
 
     async fn all_credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {

@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 use crate::{
     credentials,
     database::{Database, During as _},
-    machines, signaling,
+    leases, machines, methods, signaling,
     words::{from_json, from_word, to_json, word},
 };
 
@@ -62,6 +62,12 @@ async fn create_in(
     if !insert(connection, first, extras.idempotency_key.as_deref()).await? {
         return Err(CommitError::Conflict(session.id.clone()));
     }
+    if extras.chooses_method {
+        methods::choose(connection, session).await?;
+    }
+    if let Some(wanted) = &extras.lease {
+        leases::take(connection, session, wanted).await?;
+    }
     match change {
         Some(change) => apply(connection, change, extras, false).await,
         None => Ok(()),
@@ -107,10 +113,12 @@ async fn apply(
     if !has_machine && change.session.machine.as_ref().is_some_and(|machine| !plans(machine)) {
         return Err(StoreError::new(format!("commit a change to session {id}"), "its machine has no row").into());
     }
-    if let Some(row) = &extras.credential
-        && !credentials::put(connection, row).await?
-    {
-        return Err(CommitError::CredentialConflict(id.clone()));
+    if let Some(row) = &extras.credential {
+        let is_holders =
+            change.session.run.is_none() || leases::advance(connection, &change.session, row.version).await?;
+        if !is_holders || !credentials::put(connection, row).await? {
+            return Err(CommitError::CredentialConflict(id.clone()));
+        }
     }
     for write in &change.writes {
         match write {
@@ -119,6 +127,7 @@ async fn apply(
             Write::Candidates { epoch, side, candidates } => {
                 signaling::append(connection, id, *epoch, *side, candidates).await?;
             }
+            Write::Paste(number) => methods::put_paste(connection, id, *number, extras.paste.as_ref()).await?,
             Write::Event(event) => append_event(connection, id, event).await?,
             Write::JoinQueue => join_queue(connection, id, extras).await?,
             Write::PlanMachine(machine) => {
@@ -130,7 +139,15 @@ async fn apply(
             }
         }
     }
+    if is_over(&change.session) {
+        leases::release(connection, &change.session).await?;
+    }
     Ok(())
+}
+
+/// Whether a run has come to its end, and nothing of it is left.
+fn is_over(session: &Session) -> bool {
+    session.run.is_some() && session.end().is_some() && session.machine.is_none()
 }
 
 /// False when there is such a session already.
@@ -138,8 +155,8 @@ async fn insert(connection: &mut SqliteConnection, session: &Session, key: Optio
     let columns = Columns::of(session);
     let done = sqlx::query(
         "INSERT INTO sessions (session, owner, provider, state, ended, deadline_at, queued_at, created_at, machine, body,
-                               version, idempotency_key)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) ON CONFLICT (session) DO NOTHING",
+                               version, idempotency_key, method, run)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT (session) DO NOTHING",
     )
     .bind(session.id.as_str())
     .bind(session.owner.as_str())
@@ -152,6 +169,8 @@ async fn insert(connection: &mut SqliteConnection, session: &Session, key: Optio
     .bind(columns.machine)
     .bind(columns.body)
     .bind(key)
+    .bind(word(&session.method))
+    .bind(session.run.is_some())
     .execute(connection)
     .await
     .during(format!("insert session {}", session.id))?;

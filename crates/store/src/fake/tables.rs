@@ -1,12 +1,13 @@
 //! What the fake remembers, and the rules that a database would hold by its schema.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::Ipv4Addr,
 };
 
 use anteroom_protocol::{
-    Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
 };
@@ -15,10 +16,13 @@ use anteroom_session::{
     machine::{MachineRow, Seen, Wanted},
 };
 
+use anteroom_vault::SealedText;
+
 use super::views::ViewTables;
 use crate::{
     AccessRow, AddressPool, CommitError, CredentialRow, Extras, FailedMachine, Full, KEPT_CREDENTIAL_VERSIONS,
-    KEPT_LOG_BYTES, KEPT_LOGS, MAX_ALLOWED_HOSTS, MAX_STOCK, Placement, StoreError, Stored, TokenDigest, decided_at,
+    KEPT_LOG_BYTES, KEPT_LOGS, LeaseRow, MAX_ALLOWED_HOSTS, MAX_STOCK, Placement, StoreError, Stored, TokenDigest,
+    WantedLease, decided_at,
 };
 
 /// Everything, in the order in which it came.
@@ -29,12 +33,16 @@ pub(super) struct Tables {
     pub(super) answers: HashMap<(SessionId, Epoch), Answer>,
     pub(super) candidates: HashMap<(SessionId, Epoch, Side), Vec<LoggedCandidate>>,
     pub(super) events: HashMap<SessionId, Vec<SessionEvent>>,
+    /// Of sessions that have not ended.
+    pastes: HashMap<SessionId, Vec<SealedText>>,
+    chosen: BTreeMap<(UserId, ProviderId), MethodKind>,
     machines: Vec<MachineRecord>,
     /// Those that are kept, in the order in which they were.
     kept: Vec<MachineId>,
     /// With their logs.
     pub(super) failed: Vec<(FailedMachine, String)>,
     pub(super) credentials: Vec<CredentialRow>,
+    leases: Vec<LeaseRow>,
     /// Hosts that a person allows for a provider, in their order.
     pub(super) allowed: BTreeSet<(UserId, ProviderId, String)>,
     pub(super) owner: Option<UserId>,
@@ -106,6 +114,12 @@ impl Tables {
         }
         let stored = Stored { session: change.map_or(session, |change| &change.session).clone(), version: 1 };
         self.sessions.push(SessionRecord { stored, key: key.map(str::to_owned) });
+        if extras.chooses_method {
+            self.chosen.insert((session.owner.clone(), session.provider.clone()), session.method);
+        }
+        if let Some(wanted) = &extras.lease {
+            self.take_lease(session, wanted)?;
+        }
         change.map_or(Ok(()), |change| self.apply(change, extras))
     }
 
@@ -124,6 +138,9 @@ impl Tables {
     fn apply(&mut self, change: &Change, extras: &Extras) -> Result<(), CommitError> {
         let id = &change.session.id;
         if let Some(row) = &extras.credential {
+            if change.session.run.is_some() {
+                self.advance_lease(id, row.version)?;
+            }
             self.put_credential(id, row)?;
         }
         for write in &change.writes {
@@ -131,11 +148,18 @@ impl Tables {
                 Write::Offer { epoch, offer } => self.put_offer(id, *epoch, offer)?,
                 Write::Answer { epoch, answer } => self.put_answer(id, *epoch, answer)?,
                 Write::Candidates { epoch, side, candidates } => self.append(id, *epoch, *side, candidates)?,
+                Write::Paste(number) => self.put_paste(id, *number, extras.paste.as_ref())?,
                 Write::Event(event) => self.append_event(id, event)?,
                 Write::JoinQueue => self.join_queue(id, extras)?,
                 Write::PlanMachine(machine) => self.plan(machine, change, extras.placement.as_ref())?,
                 Write::SawMachine(machine) => self.saw_created(machine)?,
                 Write::RetireMachine(machine) => self.retire(machine, extras.keep_failed)?,
+            }
+        }
+        if change.session.end().is_some() {
+            self.pastes.remove(id);
+            if change.session.machine.is_none() {
+                self.leases.retain(|lease| lease.session != *id);
             }
         }
         match &change.session.machine {
@@ -186,6 +210,26 @@ impl Tables {
         Ok(())
     }
 
+    fn put_paste(&mut self, id: &SessionId, number: u32, sealed: Option<&SealedText>) -> Result<(), StoreError> {
+        let sealed = sealed.ok_or_else(|| refused(id, "a paste comes with its sealed text"))?;
+        let log = self.pastes.entry(id.clone()).or_default();
+        if number as usize != log.len() + 1 {
+            return Err(refused(id, "the numbers of pastes have no gaps"));
+        }
+        log.push(sealed.clone());
+        Ok(())
+    }
+
+    pub(super) fn pastes(&self, id: &SessionId, after: u32) -> Vec<(u32, SealedText)> {
+        let log = self.pastes.get(id).into_iter().flatten().cloned();
+        (1..).zip(log).filter(|(number, _)| *number > after).collect()
+    }
+
+    pub(super) fn chosen_methods(&self, owner: &UserId) -> Vec<(ProviderId, MethodKind)> {
+        let of_owner = self.chosen.iter().filter(|((user, _), _)| user == owner);
+        of_owner.map(|((_, provider), method)| (provider.clone(), *method)).collect()
+    }
+
     fn append_event(&mut self, id: &SessionId, event: &SessionEvent) -> Result<(), StoreError> {
         let log = self.events.entry(id.clone()).or_default();
         if event.id as usize != log.len() + 1 {
@@ -234,7 +278,7 @@ impl Tables {
     fn plan(&mut self, id: &MachineId, change: &Change, placement: Option<&Placement>) -> Result<(), CommitError> {
         let session = &change.session;
         let placement = placement.ok_or_else(|| refused(id, "a planned machine needs a placement"))?;
-        if !self.offers.keys().any(|key| key.0 == session.id) {
+        if session.has_desktop() && !self.offers.keys().any(|key| key.0 == session.id) {
             return Err(refused(id, "a machine needs a stored offer").into());
         }
         if self.owned_by(&session.owner) >= placement.pool.max_machines_per_owner as usize {
@@ -431,6 +475,30 @@ impl Tables {
         let providers: BTreeSet<_> =
             self.credentials.iter().filter(|row| row.owner == *owner).map(|row| &row.provider).collect();
         providers.into_iter().filter_map(|provider| self.newest_credential(owner, provider)).cloned().collect()
+    }
+
+    pub(super) fn lease(&self, credential: &CredentialId) -> Option<&LeaseRow> {
+        self.leases.iter().find(|lease| lease.credential == *credential)
+    }
+
+    fn take_lease(&mut self, session: &Session, wanted: &WantedLease) -> Result<(), CommitError> {
+        if session.run.is_none() {
+            return Err(refused(&session.id, "a lease is of one run that has not ended").into());
+        }
+        if let Some(held) = self.lease(&wanted.credential) {
+            return Err(CommitError::LeaseHeld(held.clone()));
+        }
+        let WantedLease { credential, version } = wanted.clone();
+        self.leases.push(LeaseRow { credential, session: session.id.clone(), version, since: session.created_at });
+        Ok(())
+    }
+
+    fn advance_lease(&mut self, session: &SessionId, version: u32) -> Result<(), CommitError> {
+        let next = |lease: &&mut LeaseRow| lease.session == *session && lease.version + 1 == version;
+        let lease = self.leases.iter_mut().find(next);
+        let lease = lease.ok_or_else(|| CommitError::CredentialConflict(session.clone()))?;
+        lease.version = version;
+        Ok(())
     }
 
     fn put_credential(&mut self, session: &SessionId, row: &CredentialRow) -> Result<(), CommitError> {

@@ -5,6 +5,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 use anteroom_protocol::{
     CredentialId, Epoch, MachineId, ProviderId, Secret, SessionId, UnixMillis, UserId,
     guest::Report,
+    provider::MethodKind,
     signaling::{Answer, AnswerType, Candidate, Offer, OfferType, SdpDigest, Side},
 };
 use anteroom_session::{Change, Deadlines, Decision, Input, Session, machine::MachineRow};
@@ -53,7 +54,13 @@ pub fn digest(text: &str) -> TokenDigest {
 /// A session of `codex` that waits for its offer.
 #[must_use]
 pub fn session(number: u32, owner: &UserId) -> Session {
-    Session::new(session_id(number), owner.clone(), provider("codex"), Deadlines::for_sign_in(600), NOW)
+    Session::new(
+        session_id(number),
+        owner.clone(),
+        (provider("codex"), MethodKind::Desktop),
+        Deadlines::for_sign_in(600),
+        NOW,
+    )
 }
 
 #[must_use]

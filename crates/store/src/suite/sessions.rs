@@ -207,6 +207,7 @@ fn events_in(change: &Change) -> impl Iterator<Item = SessionEvent> {
         Write::Offer { .. }
         | Write::Answer { .. }
         | Write::Candidates { .. }
+        | Write::Paste(_)
         | Write::JoinQueue
         | Write::PlanMachine(_)
         | Write::SawMachine(_)

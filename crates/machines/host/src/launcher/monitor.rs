@@ -1,8 +1,8 @@
-//! What every launcher does on the host: groups, reports, the console, the end.
+//! What every launcher does on the host: groups, reports, the end.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader},
     path::Path,
 };
 
@@ -14,11 +14,8 @@ use rustix::{
 use super::{Failure, Step as _, send};
 use crate::{
     process::Identity,
-    wire::{CONSOLE_FILE, ENDED_FILE, OLD_CONSOLE_FILE, PROCESSES_FILE, Place, Processes, Report, STARTED_FILE},
+    wire::{ENDED_FILE, PROCESSES_FILE, Place, Processes, Report, STARTED_FILE},
 };
-
-/// The console file is set aside at this length, and the one set aside before is dropped: twice this much is kept.
-const MAX_CONSOLE_BYTES: u64 = 256 * 1024;
 
 /// Leaves the controller: nothing of it stays open, and the machine's groups count this process from now on.
 ///
@@ -42,11 +39,11 @@ fn keep_nothing_open() -> Result<(), Failure> {
 }
 
 /// Passes init's reports on until it has closed its end: at the agent's exec, or with a failure before. True when the
-/// agent has started.
+/// agent has started. What it writes comes by `console`.
 ///
 /// # Errors
 /// A report can't be read, or what is known can't be written down.
-pub fn follow_reports(directory: &Path, init: Pid, reports: OwnedFd) -> Result<bool, Failure> {
+pub fn follow_reports(directory: &Path, init: Pid, reports: OwnedFd, console: &OwnedFd) -> Result<bool, Failure> {
     let mut out = io::stdout();
     let mut prepared = false;
     for line in BufReader::new(File::from(reports)).lines() {
@@ -55,7 +52,7 @@ pub fn follow_reports(directory: &Path, init: Pid, reports: OwnedFd) -> Result<b
         match &report {
             Report::Prepared => {
                 prepared = true;
-                write_processes(directory, init)?;
+                write_processes(directory, init, console)?;
                 send(&mut out, &report);
             }
             Report::Failed { .. } => {
@@ -80,15 +77,16 @@ pub fn write_started(directory: &Path) -> Result<(), Failure> {
     fs::write(directory.join(STARTED_FILE), "").step(|| "write down that the agent runs".to_owned())
 }
 
-/// Writes down which processes the machine has: its first one, and this.
+/// Writes down which processes the machine has: its first one, and this, with the pipe that its console comes by.
 ///
 /// # Errors
 /// One can't be looked at, or it can't be written.
-pub fn write_processes(directory: &Path, init: Pid) -> Result<(), Failure> {
+pub fn write_processes(directory: &Path, init: Pid, console: &OwnedFd) -> Result<(), Failure> {
     let step = || "write down the machine's processes".to_owned();
     let processes = Processes {
         init: Identity::of(init.as_raw_nonzero().get()).step(step)?,
         monitor: Identity::of(std::process::id().cast_signed()).step(step)?,
+        console: Some(rustix::fs::fstat(console).step(step)?.st_ino),
     };
     let text = serde_json::to_vec(&processes).step(step)?;
     write_whole(&directory.join(PROCESSES_FILE), &text).step(step)
@@ -99,29 +97,6 @@ fn write_whole(path: &Path, contents: &[u8]) -> io::Result<()> {
     let part = path.with_extension("part");
     fs::write(&part, contents)?;
     fs::rename(part, path)
-}
-
-/// Copies what the agent writes into the console file until everybody who could write has ended. The pipe is emptied
-/// even when the disk is full, so that the agent is never held up by it.
-pub fn keep_console(directory: &Path, console: OwnedFd) {
-    let mut console = File::from(console);
-    let mut buffer = [0u8; 8192];
-    while let Ok(length) = console.read(&mut buffer) {
-        if length == 0 {
-            break;
-        }
-        let _ = append(directory, &buffer[..length]);
-    }
-}
-
-fn append(directory: &Path, bytes: &[u8]) -> io::Result<()> {
-    let path = directory.join(CONSOLE_FILE);
-    let mut file = OpenOptions::new().append(true).create(true).open(&path)?;
-    if file.metadata()?.len() >= MAX_CONSOLE_BYTES {
-        fs::rename(&path, directory.join(OLD_CONSOLE_FILE))?;
-        file = OpenOptions::new().append(true).create(true).open(&path)?;
-    }
-    file.write_all(bytes)
 }
 
 /// The end of init: its exit code, or none when it was killed by a signal.
@@ -142,20 +117,4 @@ pub fn reap(init: Pid) -> Option<i32> {
 /// It can't be written.
 pub fn write_end(directory: &Path, reason: &str) -> Result<(), Failure> {
     write_whole(&directory.join(ENDED_FILE), reason.as_bytes()).step(|| "write down the machine's end".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_console_keeps_its_end_within_bounds() {
-        let directory = tempfile::tempdir().unwrap();
-        for number in 0..2000 {
-            append(directory.path(), format!("{number:0>511}\n").as_bytes()).unwrap();
-        }
-        let length = |name: &str| fs::metadata(directory.path().join(name)).unwrap().len();
-        assert!(length(CONSOLE_FILE) + length(OLD_CONSOLE_FILE) <= 2 * MAX_CONSOLE_BYTES + 512);
-        assert!(fs::read_to_string(directory.path().join(CONSOLE_FILE)).unwrap().ends_with("1999\n"));
-    }
 }

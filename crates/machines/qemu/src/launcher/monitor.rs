@@ -43,7 +43,7 @@ pub(super) fn run(launch: Launch) -> Result<(), Failure> {
 
 fn live(launch: Launch, state: Option<File>, vm: &mut Vm) -> Result<(), Failure> {
     let deadline = Instant::now() + Duration::from_millis(launch.deadline_ms);
-    write_processes(&launch.place.directory, vm.pid())?;
+    write_processes(&launch.place.directory, vm.pid(), vm.console())?;
     let mut qmp = connect(vm, deadline)?;
     let mut guest = Lines::new(taken(vm.control.take())?, MAX_WORD_BYTES);
     if let (Memory::Copied, Some(state)) = (launch.shape.memory, &state) {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anteroom_machines_host::{
+    console,
     launcher::{Failure, Side, Step as _, fork, monitor, pipe},
     wire::Place,
 };
@@ -76,11 +77,15 @@ impl Vm {
         self.pid
     }
 
+    pub(super) fn console(&self) -> &OwnedFd {
+        &self.console
+    }
+
     /// Keeps the console within bounds from now on, in a thread: QEMU stands still when nobody reads it.
     pub(super) fn keep_console(&self, place: &Place) -> Result<JoinHandle<()>, Failure> {
         let console = self.console.try_clone().step(|| "read the console".to_owned())?;
         let directory = place.directory.clone();
-        Ok(std::thread::spawn(move || monitor::keep_console(&directory, console)))
+        Ok(std::thread::spawn(move || console::keep(&directory, console)))
     }
 
     /// Ends it and waits for its end.

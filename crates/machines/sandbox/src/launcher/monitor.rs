@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anteroom_machines_host::{
-    cgroup,
+    cgroup, console,
     launcher::{
         Failure, Side, StandardStream, Step as _, fork,
-        monitor::{begin, follow_reports, keep_console, reap, write_end},
+        monitor::{begin, follow_reports, reap, write_end},
         pipe, silence, user,
     },
     wire::Place,
@@ -36,9 +36,9 @@ pub(super) fn run(launch: Launch) -> Result<(), Failure> {
     drop(boot);
     user::renounce_powers(CapabilitySet::empty())?;
     silence(&[StandardStream::Input])?;
-    let started = follow_reports(&directory, pid, reports)?;
+    let started = follow_reports(&directory, pid, reports, &console)?;
     silence(&[StandardStream::Output])?;
-    keep_console(&directory, console);
+    console::keep(&directory, console);
     let code = reap(pid);
     if started {
         write_end(&directory, &end(&cgroups, code))?;

@@ -5,6 +5,8 @@ use anteroom_session::view::Views;
 use anteroom_session::{Input, machine::Seen};
 use anteroom_store::suite::{
     fixtures::{NOW, Tested, answer_input, handle, machine_id, offer_input, pool, session_id, start, user},
+    leases::try_run,
+    methods::paste,
     views::{answered, opening, view_id},
 };
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
@@ -23,6 +25,8 @@ async fn filled() -> (Tested, SqliteConnection, TempDir) {
     handle(&store, 1, Input::Cancel).await;
     store.saw_machine(&machine_id(1), Seen::Gone, NOW).await.unwrap();
     start(&store, 2, &user(1), pool(9)).await;
+    paste(&store, 3, "one").await;
+    try_run(&store, 4, 1).await.unwrap();
     let path = directory.path().join("anteroom.db");
     let connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
     (store, connection, directory)
@@ -43,7 +47,7 @@ async fn view_and_close(store: &Tested) {
 #[tokio::test]
 async fn statements_that_break_an_invariant_are_refused() {
     let (_store, mut connection, _directory) = filled().await;
-    let (one, two) = (session_id(1), session_id(2));
+    let (one, two, three, four) = (session_id(1), session_id(2), session_id(3), session_id(4));
     let machine = machine_id(2);
     let refused = [
         // no-overwrite, one-answer, no-lost-candidate
@@ -97,6 +101,27 @@ async fn statements_that_break_an_invariant_are_refused() {
         (format!("INSERT OR REPLACE INTO view_entries SELECT '{one}', 1, view, '{{}}' FROM views"), "has no gaps"),
         (format!("INSERT INTO view_entries SELECT '{one}', 9, view, '{{}}' FROM views"), "has no gaps"),
         ("UPDATE view_logs SET version = version + 2".to_owned(), "grows by one"),
+        // without a desktop
+        (
+            format!("UPDATE sessions SET method = 'paste', version = version + 1 WHERE session = '{two}'"),
+            "keeps its method",
+        ),
+        ("UPDATE pastes SET sealed = '{}'".to_owned(), "a paste never changes"),
+        (format!("INSERT INTO pastes VALUES ('{three}', 1, '{{}}')"), "have no gaps"),
+        (format!("INSERT INTO pastes VALUES ('{three}', 3, '{{}}')"), "have no gaps"),
+        (format!("INSERT INTO pastes VALUES ('{three}', 2, 'plain')"), "CHECK"),
+        (format!("INSERT INTO offers VALUES ('{three}', 1, 'x')"), "an offer needs a session with a desktop"),
+        // one-holder
+        ("UPDATE sessions SET run = 1 - run, version = version + 1".to_owned(), "stays a run"),
+        (format!("INSERT INTO offers VALUES ('{four}', 1, 'x')"), "an offer needs a session with a desktop"),
+        (
+            format!("INSERT OR REPLACE INTO leases SELECT credential, '{four}', 9, 0 FROM leases"),
+            "a lease is of one run",
+        ),
+        (format!("INSERT INTO leases VALUES ('cre', '{two}', 1, 0)"), "a lease is of one run"),
+        (format!("UPDATE leases SET session = '{two}'"), "stays with its run"),
+        ("UPDATE leases SET version = version + 2".to_owned(), "its version grows by one"),
+        ("DELETE FROM leases".to_owned(), "its machine is gone"),
         // sealed: a credential is JSON of a sealed one, at the least
         (
             "INSERT INTO credentials VALUES (NULL, 'cre', 1, 'usr', 'codex', NULL, NULL, 0, 0, 'plain')".to_owned(),
@@ -114,12 +139,12 @@ async fn statements_that_break_an_invariant_are_refused() {
 async fn a_machine_without_an_offer_is_refused() {
     let (_store, mut connection, _directory) = filled().await;
     let waiting =
-        "INSERT INTO sessions SELECT NULL, 'ses', owner, provider, 'waiting-for-offer', 0, NULL, NULL, 0, NULL, '{}', 1, NULL
+        "INSERT INTO sessions SELECT NULL, 'ses', owner, provider, 'waiting-for-offer', 0, NULL, NULL, 0, NULL, '{}', 1, NULL, 'desktop', 0
                    FROM sessions LIMIT 1";
     sqlx::query(waiting).execute(&mut connection).await.unwrap();
     let plan = "INSERT INTO machines VALUES (NULL, 'mac', 'ses', 'fake', 1, 'running', 'planned', 0, 0, NULL, 0, '')";
     let error = sqlx::query(plan).execute(&mut connection).await.unwrap_err().to_string();
-    assert!(error.contains("a machine needs a stored offer"), "{error}");
+    assert!(error.contains("a machine with a desktop needs a stored offer"), "{error}");
 }
 
 #[tokio::test]
