@@ -9,10 +9,12 @@ const STEP_MS = 30_000;
 const TERMINAL = new Set(['succeeded', 'failed', 'cancelled', 'timed-out']);
 
 export class Attempt {
-  /** Opens a page of its own and clicks Connect. `track` hears of the attempt before anything can fail. */
-  static async begin(world, provider, track = () => undefined) {
+  kind = 'session';
+
+  /** Opens a page of its own and clicks Connect, or chooses a method. `track` hears of the attempt before anything can fail. */
+  static async begin(world, provider, track = () => undefined, method = undefined) {
     const attempt = await Attempt.open(world, provider, track);
-    await attempt.connect();
+    await attempt.connect(method);
     return attempt;
   }
 
@@ -23,9 +25,15 @@ export class Attempt {
     return Object.assign(attempt, await world.open());
   }
 
-  /** Clicks Connect. */
-  async connect() {
-    this.id = await app.connect(this.page, this.provider);
+  /** Clicks Connect, or chooses a method. */
+  async connect(method) {
+    this.id = await app.connect(this.page, this.provider, method);
+    await this.notice(await this.view());
+  }
+
+  /** Goes on as the session that an act on the page starts. */
+  async becomes(act) {
+    this.id = await app.started(this.page, act);
     await this.notice(await this.view());
   }
 
@@ -101,6 +109,13 @@ export class Attempt {
     }
     request.destroy();
     return events;
+  }
+
+  /** Ends what a scenario left open. */
+  async finish() {
+    if (!this.context) return;
+    await this.close().catch(() => undefined);
+    if (this.id) await this.person.call('DELETE', `/api/session/${this.id}`).catch(() => undefined);
   }
 
   /** Notes the page's secrets and closes it. */

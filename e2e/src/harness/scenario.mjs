@@ -16,7 +16,7 @@ export function nameAll(words) {
   prefix = `${words}: `;
 }
 
-/** Registers a scenario. `world` is asked for when it runs. */
+/** Registers a scenario. `world` is asked for when it runs; what the scenario opens is finished behind it, so that the next one begins with nothing. */
 export function scenario(plain, world, body, timeout = SCENARIO_MS) {
   const name = prefix + plain;
   test(name, { timeout }, async (context) => {
@@ -28,16 +28,9 @@ export function scenario(plain, world, body, timeout = SCENARIO_MS) {
       await explain(name, world(), opened);
       throw error;
     } finally {
-      for (const attempt of opened) await finish(attempt);
+      for (const attempt of opened) await attempt.finish();
     }
   });
-}
-
-/** Ends what a scenario left open, so that the next one begins with nothing. */
-async function finish(attempt) {
-  if (!attempt.context) return;
-  await attempt.close().catch(() => undefined);
-  if (attempt.id) await attempt.person.call('DELETE', `/api/session/${attempt.id}`).catch(() => undefined);
 }
 
 async function explain(name, world, opened) {
@@ -47,7 +40,7 @@ async function explain(name, world, opened) {
   writeFileSync(path.join(directory, 'issuer.json'), JSON.stringify(world.issuer.events.filter((event) => event.kind !== 'tokens'), null, 1));
   for (const [index, attempt] of opened.entries()) {
     const view = await attempt.view?.().catch((error) => ({ error: error.message }));
-    writeFileSync(path.join(directory, `session-${index}.json`), JSON.stringify({ view, said: attempt.said }, null, 1));
+    writeFileSync(path.join(directory, `${attempt.kind}-${index}.json`), JSON.stringify({ view, said: attempt.said }, null, 1));
     if (attempt.machine) writeFileSync(path.join(directory, `machine-${index}.log`), world.machineLogs.of(attempt.machine).slice(-TAIL));
     await attempt.page?.screenshot({ path: path.join(directory, `page-${index}.png`) }).catch(() => undefined);
   }

@@ -16,3 +16,11 @@ test('a piece of a token is found alone', () => {
   secrets.add('token', `${'h'.repeat(20)}.${'p'.repeat(40)}.${'s'.repeat(40)}`);
   assert.equal(secrets.in(`cut ${'s'.repeat(40)}`).size, 1);
 });
+
+test("the end of a callback's address is none of its secrets, and the address is one", () => {
+  const secrets = new Secrets();
+  const address = 'http://localhost:8976/oauth/callback?code=the-code-of-a-test&state=before.the-rest-of-the-state';
+  secrets.add('pasted text', address);
+  assert.equal(secrets.in('https://issuer.test/?state=before.the-rest-of-the-state').size, 0);
+  assert.equal(secrets.in(`asked for ${address}`).size, 1);
+});

@@ -81,6 +81,8 @@ export class World {
     if (!this.person || this.controller.ended) return;
     const { providers } = await this.person.get('/api/providers');
     for (const { session } of providers.filter(({ session }) => session)) await this.person.call('DELETE', `/api/session/${session.sessionId}`);
+    const { runs } = await this.person.get('/api/runs');
+    for (const { runId } of runs.filter(({ state }) => state !== 'ended')) await this.person.call('DELETE', `/api/runs/${runId}`);
     await until('no machine is left', GONE_MS, () => this.remains.everything().length === 0);
   }
 

@@ -1,8 +1,12 @@
-// What Claude Code asks beside OAuth: whose its tokens are and what their plan is. The words are the vendor's; who somebody
-// is comes from the certified provider, which refuses a token that it has not issued.
+// What Claude Code asks beside OAuth: whose its tokens are, what their plan is, and what the model says to a prompt. The words are
+// the vendor's; who somebody is comes from the certified provider, which refuses a token that it has not issued.
 import { ACCOUNTS } from './accounts.mjs';
+import { html, json, readBody } from './forms.mjs';
 import { CLAUDE_API, CLAUDE_PLATFORM } from './hosts.mjs';
-import { endPage } from './pages.mjs';
+import { endPage, pastePage, refusedPage } from './pages.mjs';
+
+/** The tools that the CLI offers its model are described in half of it. */
+const MAX_PROMPT_BYTES = 4 * 1024 * 1024;
 
 function profile(user) {
   const { email, name } = ACCOUNTS[user];
@@ -17,6 +21,33 @@ const roles = (user) => ({ organization_name: `${ACCOUNTS[user].name}'s organiza
 /** From path to what is told of a person. */
 const API = new Map([['/api/oauth/profile', profile], ['/api/oauth/claude_cli/roles', roles]]);
 
+/** Pages at the end of a sign-in: of one that called back by itself, and of one whose code is pasted, together with its state. */
+const PAGES = new Map([
+  ['/oauth/code/success', () => endPage('You may close this window')],
+  ['/oauth/code/callback', (query) => query.has('code') ? pastePage(`${query.get('code')}#${query.get('state')}`) : refusedPage(query.get('error') ?? 'no code')],
+]);
+
+/** What the model says to everything. */
+const SAID = 'The model has been asked.';
+
+/** A message of the model, as the vendor streams it. */
+function* events({ model }) {
+  const usage = { input_tokens: 1, output_tokens: 1 };
+  yield { type: 'message_start', message: { id: 'msg_of_the_test', type: 'message', role: 'assistant', model, content: [], stop_reason: null, stop_sequence: null, usage } };
+  yield { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } };
+  yield { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: SAID } };
+  yield { type: 'content_block_stop', index: 0 };
+  yield { type: 'message_delta', delta: { stop_reason: 'end_turn', stop_sequence: null }, usage };
+  yield { type: 'message_stop' };
+}
+
+async function speak(request, response) {
+  const asked = JSON.parse(await readBody(request, MAX_PROMPT_BYTES));
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  for (const event of events(asked)) response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+  response.end();
+}
+
 async function personOf(provider, { authorization = '' }) {
   const token = await provider.AccessToken.find(authorization.replace(/^Bearer /, ''));
   return token?.accountId;
@@ -24,15 +55,15 @@ async function personOf(provider, { authorization = '' }) {
 
 /** Answers the paths of both hosts that are no part of OAuth; false for any other. */
 export async function answerClaude({ provider }, host, request, response) {
-  const path = request.url.split('?')[0];
-  if (host === CLAUDE_PLATFORM && path === '/oauth/code/success') {
-    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(endPage('You may close this window'));
-    return true;
-  }
-  if (host !== CLAUDE_API) return false;
+  const { pathname: path, searchParams } = new URL(request.url, `https://${host}`);
+  const shows = host === CLAUDE_PLATFORM && PAGES.get(path);
+  if (shows) html(response, shows(searchParams));
+  if (host !== CLAUDE_API) return Boolean(shows);
   const tells = API.get(path);
-  const user = tells && await personOf(provider, request.headers);
-  response.writeHead(tells ? user ? 200 : 401 : 404, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(user ? tells(user) : { error: { message: 'no' } }));
+  const isPrompt = path === '/v1/messages';
+  const user = (tells || isPrompt) && await personOf(provider, request.headers);
+  if (!user) json(response, { error: { message: 'no' } }, tells || isPrompt ? 401 : 404);
+  else if (isPrompt) await speak(request, response);
+  else json(response, tells(user));
   return true;
 }

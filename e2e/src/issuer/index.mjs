@@ -78,8 +78,15 @@ export class Issuer {
   /** Everything secret that the issuer handed out or was told. */
   secrets() {
     const words = ['access_token', 'refresh_token', 'id_token'];
-    return this.events.filter((event) => event.kind === 'tokens')
-      .flatMap((event) => words.map((word) => event.body[word]).filter(Boolean));
+    const tokens = this.events.filter((event) => event.kind === 'tokens').flatMap((event) => words.map((word) => event.body[word]).filter(Boolean));
+    return [...tokens, ...this.events.filter((event) => event.kind === 'code').map((event) => event.code)];
+  }
+
+  /** What is made from now on lives for so many seconds, e.g. `{ accessTokens: 1 }`; what is not named, for as long as the vendors' own. */
+  async live(seconds = {}) {
+    const since = this.now;
+    this.process.send({ seconds });
+    await this.saw((event) => event.kind === 'ordered', 'the issuer was told how long things live', START_MS, since);
   }
 
   /** Who asks for what, for a machine's configuration. */

@@ -1,28 +1,15 @@
 // The pages' side of a sign-in: who is it, and may the CLI have it. Every answer is a person's.
 import { passwordIsRight } from './accounts.mjs';
+import { html, readForm } from './forms.mjs';
 import { consentPage, loginPage } from './pages.mjs';
-import { grantAll, VENDORS } from './provider.mjs';
-
-const MAX_FORM_BYTES = 4096;
-
-async function readForm(request) {
-  let text = '';
-  for await (const chunk of request) {
-    text += chunk;
-    if (text.length > MAX_FORM_BYTES) throw new Error('the form is too long');
-  }
-  return new URLSearchParams(text);
-}
-
-function html(response, text) {
-  response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
-  response.end(text);
-}
+import { grantAll } from './provider.mjs';
+import { nameOf, VENDORS } from './vendors.mjs';
 
 async function show({ host, provider, tell }, request, response, uid) {
-  const { prompt } = await provider.interactionDetails(request, response);
-  tell({ kind: 'page', host, page: prompt.name });
-  html(response, prompt.name === 'login' ? loginPage(host, uid, false) : consentPage(VENDORS[host].clientName, uid));
+  const { prompt, params } = await provider.interactionDetails(request, response);
+  const client = nameOf(VENDORS[host], params.client_id);
+  tell({ kind: 'page', host, page: prompt.name, client });
+  html(response, prompt.name === 'login' ? loginPage(host, uid, false) : consentPage(client, uid));
 }
 
 async function login({ host, provider, tell }, request, response, uid) {

@@ -1,51 +1,35 @@
 // The certified OpenID provider (npm's oidc-provider), set up once for each vendor with that vendor's routes and
 // client, as the real CLI expects them. It never decides for a person: that is the pages' work.
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import Provider from 'oidc-provider';
 import { ACCOUNTS, claimsOf } from './accounts.mjs';
-import { CLAUDE, CODEX, WRANGLER } from './hosts.mjs';
+import { deviceFlow } from './device.mjs';
+import { speakAsGithub } from './github.mjs';
+import { GITHUB } from './hosts.mjs';
+import { accessTokensLive, deviceCodesLive } from './lifetimes.mjs';
+import { DEVICE_GRANT, nameOf, VENDORS } from './vendors.mjs';
 
 const TTL_S = 3600;
 const RESOURCE = 'https://api.example.test/';
 
-/** What differs between vendors. Client ids, redirect URIs and paths are the CLIs' own. */
-export const VENDORS = {
-  [CODEX]: {
-    client: 'app_EMoamEEZ73f0CkXaXp7hrann',
-    clientName: 'Codex',
-    redirects: ['http://127.0.0.1:1455/auth/callback', 'http://localhost:1455/auth/callback'],
-    routes: { authorization: '/oauth/authorize', token: '/oauth/token', revocation: '/oauth/revoke' },
-    accessToken: 'jwt', // the CLI reads `exp` from it
-  },
-  [WRANGLER]: {
-    client: '54d11594-84e4-41aa-b438-e81b8fa78ee7',
-    clientName: 'Wrangler',
-    redirects: ['http://localhost:8976/oauth/callback'],
-    routes: { authorization: '/oauth2/auth', token: '/oauth2/token', revocation: '/oauth2/revoke' },
-    accessToken: 'opaque',
-  },
-  [CLAUDE]: {
-    client: '9d1c250a-e61b-44d9-88ed-5944d1962f5e',
-    clientName: 'Claude Code',
-    // Any port (RFC 8252, 7.3). The printed URL's redirect, to a page with a code, is none of these: who opens it gets nowhere.
-    redirects: ['http://localhost/callback'],
-    routes: { authorization: '/cai/oauth/authorize', token: '/v1/oauth/token', revocation: '/v1/oauth/revoke' },
-    accessToken: 'opaque',
-  },
-};
-
+/**
+ * Exported from a key that was read, not from the one that was made: in Node 20 a generated key shares a lock with the job that has
+ * made it, and a garbage collection that meets that job during the export waits for the lock forever.
+ */
 function signingKey() {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'of-this-run' };
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } });
+  return { ...createPrivateKey(privateKey).export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'of-this-run' };
 }
 
-function client(vendor) {
+function client(vendor, id) {
+  const grants = vendor.grants ?? ['authorization_code', 'refresh_token'];
   return {
-    client_id: vendor.client,
-    client_name: vendor.clientName,
+    client_id: id,
+    client_name: nameOf(vendor, id),
     application_type: 'native',
     token_endpoint_auth_method: 'none',
-    grant_types: ['authorization_code', 'refresh_token'],
+    grant_types: grants,
+    response_types: grants.includes('authorization_code') ? ['code'] : [],
     redirect_uris: vendor.redirects,
   };
 }
@@ -56,42 +40,47 @@ function configuration(vendor) {
   const scopes = new Set();
   const learn = (scope = '') => scope.split(' ').filter(Boolean).forEach((word) => scopes.add(word));
   return {
-    clients: [client(vendor)],
+    clients: [vendor.client, ...Object.keys(vendor.further ?? {})].map((id) => client(vendor, id)),
     jwks: { keys: [signingKey()] },
     routes: vendor.routes,
     cookies: { keys: [randomBytes(32).toString('hex')] },
     claims: { openid: ['sub', 'email', 'email_verified', 'name', 'https://api.openai.com/auth'] },
     conformIdTokenClaims: false,
-    pkce: { required: () => true },
+    pkce: { required: () => !vendor.withoutPkce },
     // The CLIs expect a refresh token whether or not they asked with prompt=consent.
-    issueRefreshToken: () => true,
-    rotateRefreshToken: true,
-    ttl: { AccessToken: TTL_S, AuthorizationCode: 60, IdToken: TTL_S, RefreshToken: 86400, Grant: 86400, Interaction: TTL_S, Session: TTL_S },
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: !vendor.keepsRefreshTokens,
+    ttl: { AccessToken: accessTokensLive, AuthorizationCode: 60, DeviceCode: deviceCodesLive, IdToken: TTL_S, RefreshToken: 86400, Grant: 86400, Interaction: TTL_S, Session: TTL_S },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_ctx, user) => (ACCOUNTS[user] ? { accountId: user, claims: () => claimsOf(user) } : undefined),
     extraTokenClaims: (_ctx, token) => ({ 'https://api.openai.com/auth': claimsOf(token.accountId)['https://api.openai.com/auth'] }),
     features: {
       devInteractions: { enabled: false },
-      revocation: { enabled: true },
+      revocation: { enabled: vendor.routes.revocation !== undefined },
+      deviceFlow: deviceFlow((vendor.grants ?? []).includes(DEVICE_GRANT)),
       resourceIndicators: {
         enabled: true,
         defaultResource: () => RESOURCE,
         useGrantedResource: () => true,
         getResourceServerInfo: (ctx) => {
           learn(ctx.oidc.params?.scope);
-          return { scope: [...scopes].join(' '), audience: RESOURCE, accessTokenTTL: TTL_S, accessTokenFormat: vendor.accessToken };
+          return { scope: [...scopes].join(' '), audience: RESOURCE, accessTokenTTL: accessTokensLive(), accessTokenFormat: vendor.accessToken };
         },
       },
     },
   };
 }
 
-/** The provider of one vendor. `tell` hears of each set of tokens that is handed out. */
+/** The provider of one vendor. `tell` hears of each set of tokens that is handed out, and of the codes that they are had for. */
 export function makeProvider(host, tell) {
   const provider = new Provider(`https://${host}`, configuration(VENDORS[host]));
-  provider.on('grant.success', (ctx) => tell({ kind: 'tokens', host, user: ctx.oidc.account?.accountId, body: ctx.body }));
-  for (const event of ['server_error', 'authorization.error', 'grant.error', 'revocation.error']) {
-    provider.on(event, (_ctx, error) => tell({ kind: 'refused', host, event, error: error.error ?? error.name, description: error.error_description ?? error.message }));
+  if (host === GITHUB) speakAsGithub(provider);
+  for (const event of ['authorization_code.saved', 'device_code.saved']) {
+    provider.on(event, ({ jti }) => tell({ kind: 'code', host, code: jti }));
+  }
+  provider.on('grant.success', (ctx) => tell({ kind: 'tokens', host, grant: ctx.oidc.params.grant_type, user: ctx.oidc.account?.accountId, body: ctx.body }));
+  for (const event of ['server_error', 'authorization.error', 'grant.error', 'revocation.error', 'device_authorization.error']) {
+    provider.on(event, (_ctx, error) => tell({ kind: 'refused', host, event, error: error.error ?? error.name, description: error.error_detail ?? error.error_description ?? error.message }));
   }
   return provider;
 }

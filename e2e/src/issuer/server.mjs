@@ -6,11 +6,18 @@ import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import { jsonToForm } from './adapter.mjs';
 import { answerClaude } from './claude.mjs';
+import { answerCloudflare } from './cloudflare.mjs';
+import { answerCodex } from './codex.mjs';
+import { html } from './forms.mjs';
+import { answerGithub } from './github.mjs';
+import { answerGoogle } from './google.mjs';
 import * as hosts from './hosts.mjs';
 import { interact } from './interaction.mjs';
+import { live } from './lifetimes.mjs';
 import { endPage } from './pages.mjs';
-import { makeProvider, VENDORS } from './provider.mjs';
+import { makeProvider } from './provider.mjs';
 import { stage } from './stage.mjs';
+import { VENDORS } from './vendors.mjs';
 
 const [address, port, certificate, key] = process.argv.slice(2);
 const tell = (message) => process.send?.(message);
@@ -19,8 +26,17 @@ const sites = new Map(Object.keys(VENDORS).map((host) => {
   const provider = makeProvider(host, tell);
   return [host, { host, provider, tell, callback: provider.callback() }];
 }));
-// One vendor, three hosts: a token of one is known to the others.
+// One vendor, several hosts: a token of one is known to the others.
 for (const host of [hosts.CLAUDE_PLATFORM, hosts.CLAUDE_API]) sites.set(host, sites.get(hosts.CLAUDE));
+for (const host of [hosts.GOOGLE_TOKENS, hosts.GOOGLE_API, hosts.GOOGLE_CODE, hosts.GOOGLE_PLAN]) sites.set(host, sites.get(hosts.GOOGLE));
+sites.set(hosts.WRANGLER_API, sites.get(hosts.WRANGLER));
+sites.set(hosts.GITHUB_API, sites.get(hosts.GITHUB));
+
+/** Where CLIs send the browser when they have finished. */
+const ENDS = new Set([hosts.WRANGLER_END, hosts.GOOGLE_END]);
+
+/** What vendors have beside OAuth, and their own notation of it. Each says whether it has answered. */
+const OWN = [answerClaude, answerCloudflare, answerCodex, answerGithub, answerGoogle];
 
 /** NetSurf takes no cookie for a path below which it was not set (RFC 2109, 4.3.2); everybody else does since RFC 6265. */
 function widenCookies(request, response) {
@@ -34,13 +50,10 @@ async function answer(request, response) {
   const host = (request.headers.host ?? '').split(':')[0];
   tell({ kind: 'request', host, method: request.method, path: request.url.split('?')[0] });
   if (host === hosts.STAGE) return stage(request, response);
-  if (host === hosts.WRANGLER_END) {
-    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-    return response.end(endPage('You may close this window'));
-  }
+  if (ENDS.has(host)) return html(response, endPage('You may close this window'));
   const site = sites.get(host);
   if (!site) return response.writeHead(421).end();
-  if (await answerClaude(site, host, request, response)) return undefined;
+  for (const own of OWN) if (await own(site, host, request, response)) return undefined;
   if (await interact(site, request, response)) return undefined;
   await jsonToForm(request);
   return site.callback(request, response);
@@ -52,6 +65,10 @@ const server = https.createServer({ cert: readFileSync(certificate), key: readFi
     if (!response.headersSent) response.writeHead(500);
     response.end();
   });
+});
+process.on('message', ({ seconds }) => {
+  live(seconds);
+  tell({ kind: 'ordered' });
 });
 // The parent's end is this process's end: it must not outlive the run.
 process.on('disconnect', () => process.exit(0));

@@ -1,25 +1,31 @@
 // The real CLIs: where each has its tokens from, what it writes of them, and how it says that it takes what it has written.
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { imageTree } from '../harness/image.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
-import { CLAUDE, CODEX, WRANGLER } from '../issuer/hosts.mjs';
+import { CLAUDE, CODEX, GITHUB, GOOGLE, WRANGLER } from '../issuer/hosts.mjs';
 
 const { email } = ACCOUNTS.ada;
 const json = (files, name) => JSON.parse(files.get(name));
 const inToml = (text, key) => new RegExp(`^${key} = "(.*)"$`, 'm').exec(text)?.[1];
 
+/** In YAML of one level below a host. */
+const inYaml = (text, key) => new RegExp(`^ +${key}: (.*)$`, 'm').exec(text)?.[1];
+
 /**
- * From a provider's id to its CLI. `tokens` are those in the files that the vault opened, under the issuer's names; `account` is
+ * From a provider's id to its CLI. `desktop` says whether it has that method; `denied` is how it ends when a person says no. `tokens` are those in the files that the vault opened, under the issuer's names; `account` is
  * what the card shows; `status` is what the CLI says of itself where it can without a network: its command below the image's
  * directory of our own, and what is expected.
- * @type {Record<string, {name: string, issuer: string, account?: string, tokens: (files: Map<string, Buffer>) => Record<string, string>,
+ * @type {Record<string, {name: string, issuer: string, desktop: boolean, denied?: string, account?: string, tokens: (files: Map<string, Buffer>) => Record<string, string>,
  *   status?: {command: (directory: string) => string[], environment?: (home: string) => Record<string, string>, says: RegExp}}>}
  */
 export const CLIS = {
   codex: {
     name: 'Codex',
     issuer: CODEX,
+    desktop: true,
     account: email,
     tokens(files) {
       const { access_token, refresh_token, id_token } = json(files, '.codex/auth.json').tokens;
@@ -34,6 +40,7 @@ export const CLIS = {
   wrangler: {
     name: 'Wrangler',
     issuer: WRANGLER,
+    desktop: true,
     tokens(files) {
       const text = files.get('.config/.wrangler/config/default.toml').toString();
       return { access_token: inToml(text, 'oauth_token'), refresh_token: inToml(text, 'refresh_token') };
@@ -42,6 +49,7 @@ export const CLIS = {
   'claude-code': {
     name: 'Claude Code',
     issuer: CLAUDE,
+    desktop: true,
     account: email,
     tokens(files) {
       const { accessToken, refreshToken } = json(files, '.claude/.credentials.json').claudeAiOauth;
@@ -52,7 +60,57 @@ export const CLIS = {
       says: new RegExp(`"loggedIn": true[^]*"email": "${email}"`),
     },
   },
+  'gemini-cli': {
+    name: 'Gemini CLI',
+    issuer: GOOGLE,
+    desktop: true,
+    // It ends with 0 though somebody said no.
+    denied: 'credential-missing',
+    account: email,
+    tokens(files) {
+      const { access_token, refresh_token } = json(files, '.gemini/oauth_creds.json');
+      return { access_token, refresh_token };
+    },
+  },
+  'github-cli': {
+    name: 'GitHub CLI',
+    issuer: GITHUB,
+    desktop: false,
+    account: 'ada',
+    tokens: (files) => ({ access_token: inYaml(files.get('.config/gh/hosts.yml').toString(), 'oauth_token') }),
+    status: {
+      command: (directory) => [path.join(directory, '../../usr/bin/gh'), 'auth', 'token'],
+      says: /^\S{20,}$/m,
+    },
+  },
+  'copilot-cli': {
+    name: 'Copilot CLI',
+    issuer: GITHUB,
+    desktop: false,
+    tokens: (files) => ({ access_token: /"(gh[ou]_[^"]+|[\w-]{40,})"/.exec(files.get('.copilot/config.json').toString())?.[1] }),
+  },
 };
+
+/** Those that sign in on a desktop. */
+export const DESKTOP_CLIS = Object.entries(CLIS).filter(([, { desktop }]) => desktop);
+
+/** The tokens in the files are those that the issuer has handed out last, since then. */
+export function assertTokens(world, provider, files, since = 0) {
+  const { issuer, tokens } = CLIS[provider];
+  const issued = world.issuer.events.slice(since).findLast((event) => event.kind === 'tokens' && event.host === issuer);
+  assert.ok(issued, `${issuer} has handed out no token`);
+  for (const [name, token] of Object.entries(tokens(files))) assert.ok(token && token === issued.body[name], name);
+}
+
+/** A home directory as the CLI left it, below this one. */
+export function homeWith(directory, provider, files) {
+  const home = path.join(directory, 'opened', provider);
+  for (const [file, bytes] of files) {
+    mkdirSync(path.dirname(path.join(home, file)), { recursive: true, mode: 0o700 });
+    writeFileSync(path.join(home, file), bytes, { mode: 0o600 });
+  }
+  return home;
+}
 
 /** What the real CLI, from the machines' own image and without a network, says of the files in a home directory. */
 export function statusOf(id, home) {

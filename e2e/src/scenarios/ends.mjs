@@ -5,7 +5,7 @@ import { Attempt, endings } from '../harness/attempt.mjs';
 import { scenario } from '../harness/scenario.mjs';
 import { until } from '../harness/wait.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
-import { CLIS } from './clis.mjs';
+import { DESKTOP_CLIS } from './clis.mjs';
 
 /** The end as it must be: this state, this reason, on the page, once, for ever, and nothing left. */
 async function endsAs(attempt, state, code) {
@@ -38,16 +38,16 @@ export function ends(world) {
     await endsAs(attempt, 'cancelled', 'cancelled-by-person');
   });
 
-  for (const provider of Object.keys(CLIS)) {
+  for (const [provider, { denied = 'cli-failed' }] of DESKTOP_CLIS) {
     scenario(`${provider}: a person who denies consent sees the CLI's failure, and the stored credential stays`, world, async (w, track) => {
       const before = (await w.person.provider(provider)).credential;
-      const attempt = await Attempt.begin(w, provider, track);
+      const attempt = await Attempt.begin(w, provider, track, 'desktop');
       await attempt.atLoginPage();
       await attempt.signIn('ada', ACCOUNTS.ada.password);
       await attempt.desktop.sees('deny');
       await attempt.notice(await attempt.view());
       await attempt.desktop.clickMark('deny');
-      await endsAs(attempt, 'failed', 'cli-failed');
+      await endsAs(attempt, 'failed', denied);
       assert.deepEqual((await w.person.provider(provider)).credential, before, 'a failed sign-in changes nothing else of the person');
     });
   }

@@ -97,7 +97,7 @@ export function machines(world) {
     await w.controller.restart();
     w.secrets.addLink(w.controller.link);
     const kept = await w.controller.command('machines', 'logs', attempt.machine);
-    assert.match(kept, /failed: [^]*X server[^]*the X server is started anew ended=the X server ended/);
+    assert.match(kept, /failed: [^]*X server[^]*the desktop failed/);
     assert.doesNotMatch(kept, /[?&](code|state)=(?!\[masked\])/, 'no authorization code');
     const page = await administer(w, attempt, '/machines');
     await page.locator(`[data-machine="${attempt.machine}"]`).getByText(view.reason.detail).waitFor({ timeout: SHOWN_MS });

@@ -13,7 +13,6 @@ version = "0.0.0"
 commands = []
 
 [login]
-command = ${JSON.stringify(command)}
 url_hosts = ${JSON.stringify(urlHosts)}
 timeout_seconds = ${seconds}
 
@@ -23,6 +22,10 @@ CODEX_HOME = "{home}/.codex"
 [[login.files]]
 path = ".codex/config.toml"
 content = 'cli_auth_credentials_store = "file"'
+
+[[login.methods]]
+kind = "desktop"
+command = ${JSON.stringify(command)}
 
 [credential]
 settle_ms = 300

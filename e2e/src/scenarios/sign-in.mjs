@@ -1,13 +1,11 @@
 // Sign-ins that succeed: the real CLIs, unchanged, each from the click to the sealed credential.
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import * as app from '../harness/app.mjs';
 import { Attempt, endings } from '../harness/attempt.mjs';
 import { scenario } from '../harness/scenario.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
 import { opened } from '../harness/vault.mjs';
-import { CLIS, statusOf } from './clis.mjs';
+import { DESKTOP_CLIS, assertTokens, homeWith, statusOf } from './clis.mjs';
 
 const ADA = ACCOUNTS.ada;
 
@@ -15,7 +13,7 @@ const ADA = ACCOUNTS.ada;
 const ORDER = ['offer-stored', 'machine-created', 'agent-ready', 'cli-started', 'url-found', 'url-opened', 'cli-succeeded', 'credential-captured', 'credential-saved', 'machine-destroyed'];
 
 async function succeed(world, track, provider) {
-  const attempt = await Attempt.begin(world, provider, track);
+  const attempt = await Attempt.begin(world, provider, track, 'desktop');
   await attempt.atLoginPage();
   assertFound(attempt);
   await attempt.signIn('ada', ADA.password);
@@ -48,7 +46,7 @@ function assertOrder(view) {
 }
 
 export function signIns(world) {
-  for (const [provider, cli] of Object.entries(CLIS)) {
+  for (const [provider, cli] of DESKTOP_CLIS) {
     scenario(`${provider}: from the click to the sealed credential, and the machine is gone`, world, async (w, track) => {
       const attempt = await succeed(w, track, provider);
       assert.ok((await app.result(attempt.page, 'succeeded')).includes(`${cli.name} is connected`));
@@ -65,9 +63,8 @@ export function signIns(world) {
     scenario(`${provider}: what the vault sealed opens to what the CLI wrote${cli.status ? ', and the CLI takes it for a sign-in' : ''}`, world, async (w) => {
       const { credential } = await w.person.provider(provider);
       const files = opened(w.directory, credential.id);
-      const issued = w.issuer.events.findLast((event) => event.kind === 'tokens' && event.host === cli.issuer).body;
-      for (const [name, token] of Object.entries(cli.tokens(files))) assert.ok(token && token === issued[name], name);
-      if (cli.status) assert.match(statusOf(provider, homeWith(w, provider, files)), cli.status.says);
+      assertTokens(w, provider, files);
+      if (cli.status) assert.match(statusOf(provider, homeWith(w.directory, provider, files)), cli.status.says);
     });
   }
 
@@ -99,14 +96,4 @@ export function signIns(world) {
     await attempt.machineGone();
     assert.equal((await w.person.provider('codex')).credential.version, 2, 'a second sign-in is a new version of the same credential');
   });
-}
-
-/** A home directory as the CLI left it. */
-function homeWith(world, provider, files) {
-  const home = path.join(world.directory, 'opened', provider);
-  for (const [file, bytes] of files) {
-    mkdirSync(path.dirname(path.join(home, file)), { recursive: true, mode: 0o700 });
-    writeFileSync(path.join(home, file), bytes, { mode: 0o600 });
-  }
-  return home;
 }

@@ -1,0 +1,79 @@
+// A command of the program in a person's shell: what it says is read as it comes, lines are typed, Ctrl-C is pressed.
+import { spawn } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import path from 'node:path';
+import { binary } from './controller.mjs';
+import { until } from './wait.mjs';
+
+const SAYS_MS = 30_000;
+
+export class Shell {
+  said = '';
+  printed = '';
+  #news = new EventEmitter();
+
+  /** Starts `anteroom` with these words; `home` is where it keeps what it keeps. */
+  static start(home, ...words) {
+    return Shell.#spawn(home, binary(), words);
+  }
+
+  /** The same on a terminal of its own, of 30 rows and 100 columns: what it shows is what is printed. */
+  static startOnTerminal(home, ...words) {
+    const quoted = [binary(), ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    return Shell.#spawn(home, 'script', ['--quiet', '--return', '--flush', '--command', `stty rows 30 columns 100; exec ${quoted}`, path.join(home, 'typescript')]);
+  }
+
+  static #spawn(home, program, words) {
+    const shell = new Shell();
+    shell.process = spawn(program, words, { stdio: 'pipe', env: { PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: home, LANG: 'C.UTF-8', TERM: 'xterm-256color', SHELL: '/bin/sh' } });
+    const hear = (name) => (text) => {
+      shell[name] += text;
+      shell.#news.emit('news');
+    };
+    shell.process.stderr.setEncoding('utf8').on('data', hear('said'));
+    shell.process.stdout.setEncoding('utf8').on('data', hear('printed'));
+    shell.process.once('exit', (code) => {
+      shell.code = code;
+      shell.#news.emit('news');
+    });
+    return shell;
+  }
+
+  /** Waits until it says something; gives the first group. */
+  says(pattern) {
+    return until(`the command says ${pattern}`, SAYS_MS, () => {
+      const found = pattern.exec(this.said);
+      if (!found && this.code !== undefined) throw new Error(`the command ended with ${this.code}: ${this.said}`);
+      return found && (found[1] ?? found[0]);
+    }, this.#news, 'news');
+  }
+
+  /** Waits until it prints something. */
+  prints(pattern) {
+    return until(`the command prints ${pattern}`, SAYS_MS, () => {
+      if (!pattern.test(this.printed) && this.code !== undefined) throw new Error(`the command ended with ${this.code}: ${this.said}`);
+      return pattern.test(this.printed);
+    }, this.#news, 'news');
+  }
+
+  /** Types a line. */
+  type(line) {
+    this.process.stdin.write(`${line}\n`);
+  }
+
+  /** Presses keys. */
+  press(keys) {
+    this.process.stdin.write(keys);
+  }
+
+  /** Presses Ctrl-C. */
+  interrupt() {
+    this.process.kill('SIGINT');
+  }
+
+  /** Waits for its end; gives its exit code. */
+  async ended() {
+    await until('the command ended', SAYS_MS, () => this.code !== undefined, this.#news, 'news');
+    return this.code;
+  }
+}

@@ -1,0 +1,28 @@
+// What every site of the issuer does with a request's body, and how it shows a page.
+
+const MAX_BODY_BYTES = 16 * 1024;
+
+/** The text that came with a request. */
+export async function readBody(request, atMost = MAX_BODY_BYTES) {
+  let text = '';
+  for await (const chunk of request) {
+    text += chunk;
+    if (text.length > atMost) throw new Error('the request is too long');
+  }
+  return text;
+}
+
+/** The fields of a form. */
+export const readForm = async (request) => new URLSearchParams(await readBody(request));
+
+/** Shows a page. */
+export function html(response, text, status = 200) {
+  response.writeHead(status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
+  response.end(text);
+}
+
+/** Tells a program. */
+export function json(response, value, status = 200, headers = {}) {
+  response.writeHead(status, { ...headers, 'content-type': 'application/json; charset=utf-8' });
+  response.end(JSON.stringify(value));
+}
