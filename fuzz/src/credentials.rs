@@ -39,7 +39,7 @@ pub fn credential_files(data: &[u8]) {
     for rules in rules() {
         let files: Vec<_> = rules.files.iter().map(|file| (file.path.clone(), data.to_vec())).collect();
         if let Ok(examined) = examine(&rules, &files) {
-            may_replace(&examined, &examined).expect("the same again is fine");
+            may_replace(&examined, examined.freshness).expect("the same again is fine");
         }
     }
 }
@@ -66,6 +66,7 @@ fn of_format(format: FileFormat) -> CredentialRules {
         rotates: false,
         account: Some(value("/t", Some("/e"))),
         freshness: Some(value("/at", None)),
+        expires: Some(value("/until", None)),
     }
 }
 

@@ -10,7 +10,8 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, KeepSettings, PoolSettings, Ports, RunSettings, Settings,
+    COOKIE_LIFETIME_MS, Catalogue, Controller, DeadlineOverrides, KeepSettings, PoolSettings, Ports, RunSettings,
+    Settings,
     http::{self, Bounds, Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
@@ -76,7 +77,7 @@ pub(crate) async fn run(directory: &Path) -> Outcome {
     parts.spawn(timer::run(controller.clone()));
     parts.spawn(http::serve(people, BOUNDS, person_calls, std::future::pending()));
     parts.spawn(http::serve(guests, BOUNDS, guest_calls, std::future::pending()));
-    let token = ports.new_program_token().await?.secret();
+    let token = ports.new_command_token(COOKIE_LIFETIME_MS).await?.secret();
     say(&Line::Ready { person, guest, token })?;
     tokio::select! {
         _ = parts.join_next() => Err("a part of the controller has ended".into()),

@@ -2,17 +2,21 @@
 
 use std::{error::Error, fs, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use anteroom_controller::{COMMAND_LIFETIME_MS, LINK_LIFETIME_MS, Ports, ports::Clock as _};
-use anteroom_protocol::{MachineId, ProviderId, Secret, provider::MethodKind};
+use anteroom_controller::{COMMAND_LIFETIME_MS, LINK_LIFETIME_MS, MAX_TOKEN_DAYS, NewToken, Ports, ports::Clock as _};
+use anteroom_protocol::{
+    MachineId, ProviderId, Secret,
+    access::{Scope, Scopes},
+    provider::MethodKind,
+};
 use anteroom_store::Store;
 use clap::{Parser, Subcommand, builder::TypedValueParser as _};
 
 use crate::{
     client::Server,
-    config::{Config, Flags},
+    config::{Config, Flags, Log},
     connect, doctor,
     edge::{SystemClock, SystemEntropy},
-    login, logs, machined, machines, providers, run, serve,
+    login, logs, machined, machines, mcp, providers, run, serve,
     user::User,
     vault, wiring,
 };
@@ -83,10 +87,22 @@ enum Command {
         /// Its address, such as https://anteroom.example.org.
         server: String,
     },
+    /// Serves the Model Context Protocol on standard input and output, for agents. Asks the same server as `connect`.
+    Mcp,
     /// Prints a new link that signs a browser in, once, within an hour.
     Link,
-    /// Prints a token that a program sends as bearer, for thirty days.
-    Token,
+    /// Makes a personal token, which a program sends as bearer, and prints it. The page lists and revokes it.
+    Token {
+        /// What it is called.
+        #[arg(long, default_value = "anteroom token")]
+        name: String,
+        /// What it opens: read, connect, run, manage; more than once for more than one. Everything without this.
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<Scope>,
+        /// How many days it works.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_TOKEN_DAYS)))]
+        days: u32,
+    },
     /// The guest image.
     #[command(subcommand)]
     Image(Image),
@@ -162,13 +178,24 @@ enum Vault {
     Rotate,
 }
 
+impl Command {
+    /// Whether the log's filter of the configuration is meant for it. What another command says stands between what a person reads,
+    /// or on a terminal that a tool draws on.
+    fn is_long_lived(&self) -> bool {
+        matches!(self, Self::Serve { .. } | Self::Machined { .. })
+    }
+}
+
+/// Which log lines come from other commands.
+const COMMAND_LOG_FILTER: &str = "error,anteroom=warn";
+
 /// How long threads that are still at work may take at the end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What any command may end with.
-/// How long the access of `anteroom run` to the server of this host lasts: as long as a run that is used may.
+/// How long the access of `run` and `mcp` to the server of this host lasts: as long as a run that is used may.
 const RUN_ACCESS_MS: i64 = 24 * 60 * 60 * 1000;
 
+/// What any command may end with.
 type Done = Result<(), Box<dyn Error>>;
 
 /// Runs the command that the arguments name.
@@ -211,7 +238,11 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
         None
     };
     let config = Config::read(arguments.config.as_deref(), &flags)?;
-    logs::start(&config.log)?;
+    if arguments.command.is_long_lived() {
+        logs::start(&config.log)?;
+    } else {
+        logs::start(&Log { filter: COMMAND_LOG_FILTER.to_owned(), ..config.log.clone() })?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         match arguments.command {
@@ -219,9 +250,10 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
             Command::Machined { until_eof, .. } => Ok(machined::run(config, client, until_eof).await?),
             Command::Image(command) => image(&config, &command),
             Command::Link => link(&config).await,
-            Command::Token => token(&config).await,
+            Command::Token { name, scopes, days } => token(&config, name, scopes, days).await,
             Command::Connect { provider, method } => connect(&config, &provider, method).await,
             Command::Run { provider, take_over, arguments } => run_tool(&config, &provider, arguments, take_over).await,
+            Command::Mcp => mcp::serve(chosen_server(&config, RUN_ACCESS_MS).await?).await,
             Command::Providers(_) => list_providers(&config),
             Command::Machines(command) => machines(&config, &command).await,
             Command::Doctor { json } => doctor(&config, json).await,
@@ -286,9 +318,10 @@ async fn link(config: &Config) -> Done {
     Ok(())
 }
 
-async fn token(config: &Config) -> Done {
+async fn token(config: &Config, name: String, scopes: Vec<Scope>, days: u32) -> Done {
     let store = wiring::store(config).await?;
-    let token = access_ports(store).new_program_token().await?;
+    let scopes = if scopes.is_empty() { Scopes::all() } else { scopes.into_iter().collect() };
+    let token = access_ports(store).new_token(NewToken { name, scopes, days }).await?;
     println!("{}", token.expose());
     Ok(())
 }

@@ -14,6 +14,7 @@ mod login;
 mod logs;
 mod machined;
 mod machines;
+mod mcp;
 mod names;
 mod process;
 mod providers;

@@ -1,13 +1,13 @@
-//! Who a person is: links that work once, cookies and tokens that work until they expire. The store has digests only.
+//! Who a person is: links that work once, cookies and commands' tokens that work until they expire. The store has digests only.
 
-use anteroom_protocol::UserId;
+use anteroom_protocol::{UserId, access::Scopes};
 use anteroom_store::AccessRow;
 
-use crate::{Controller, Error, Ports, Token, ports::random};
+use crate::{Controller, Error, Ports, Token, ports::random, tokens::Visit};
 
 /// How long a link may lie in a terminal before somebody opens it.
 pub const LINK_LIFETIME_MS: i64 = 60 * 60 * 1000;
-/// How long a browser or a program stays signed in.
+/// How long a browser stays signed in.
 pub const COOKIE_LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// How long a command may take to ask the server what it was called for.
@@ -22,14 +22,6 @@ impl Ports {
         self.give_access(self.owner().await?, LINK_LIFETIME_MS, true).await
     }
 
-    /// A token that a program of the owner's sends as bearer.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn new_program_token(&self) -> Result<Token, Error> {
-        self.give_access(self.owner().await?, COOKIE_LIFETIME_MS, false).await
-    }
-
     /// A token with which one command of this program asks the server in the owner's name, for so long.
     ///
     /// # Errors
@@ -39,7 +31,7 @@ impl Ports {
     }
 
     /// The owner of this installation.
-    async fn owner(&self) -> Result<UserId, Error> {
+    pub(crate) async fn owner(&self) -> Result<UserId, Error> {
         let candidate = UserId::from_random(random(&*self.entropy));
         Ok(self.store.owner(&candidate, self.clock.now()).await?)
     }
@@ -62,8 +54,9 @@ impl Controller {
         }
     }
 
-    /// Who a cookie or token stands for.
-    pub(crate) async fn person(&self, token: &Token) -> Result<Option<UserId>, Error> {
-        Ok(self.store.user_by_access(&token.digest(), self.now()).await?)
+    /// Who a cookie, or a command's token, stands for; they open everything.
+    pub(crate) async fn person(&self, token: &Token) -> Result<Option<Visit>, Error> {
+        let user = self.store.user_by_access(&token.digest(), self.now()).await?;
+        Ok(user.map(|user| Visit { user, scopes: Scopes::all() }))
     }
 }

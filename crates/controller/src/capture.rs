@@ -2,11 +2,12 @@
 //! and committed together with the session's end (invariants saved-before-destroyed and one-holder).
 
 use anteroom_protocol::{
-    CredentialId, Secret, SessionId,
+    CredentialId, ProviderId, Secret, SessionId, UserId,
+    credential::Origin,
     guest::{CapturedCredential, CapturedFile},
     session::ReasonCode,
 };
-use anteroom_session::{Input, Refusal, Session};
+use anteroom_session::{Input, Refusal};
 use anteroom_store::{CredentialRow, Extras};
 use anteroom_vault::{
     Binding, BundleFile, CredentialBundle,
@@ -51,11 +52,12 @@ impl Controller {
             let session = &stored.session;
             let older = self.store.credential_for(&session.owner, &session.provider).await?;
             if let Some(older) = &older
-                && let Err(problem) = may_replace(examined, &examined_of(older))
+                && let Err(problem) = may_replace(examined, older.freshness)
             {
                 return self.refuse(id, problem.to_string()).await;
             }
-            let row = self.sealed(session, bundle, examined, older.as_ref());
+            let row =
+                self.sealed(&session.owner, &session.provider, bundle, (examined, Origin::SignIn), older.as_ref());
             let input = Input::CredentialSealed(row.id.clone());
             match self.commit(&stored, input, Extras { credential: Some(row), ..Extras::default() }).await {
                 Ok(_) => return Ok(()),
@@ -72,28 +74,27 @@ impl Controller {
     /// The row that is to be stored: the next version of the owner's credential for this provider.
     pub(crate) fn sealed(
         &self,
-        session: &Session,
+        owner: &UserId,
+        provider: &ProviderId,
         bundle: &CredentialBundle,
-        examined: &Examined,
+        (examined, origin): (&Examined, Origin),
         older: Option<&CredentialRow>,
     ) -> CredentialRow {
         let now = self.now();
         let id = older.map_or_else(|| CredentialId::from_random(random(&*self.entropy)), |older| older.id.clone());
         let version = older.map_or(1, |older| older.version + 1);
-        let binding = Binding {
-            owner: session.owner.clone(),
-            provider: session.provider.clone(),
-            credential: id.clone(),
-            version,
-        };
+        let binding = Binding { owner: owner.clone(), provider: provider.clone(), credential: id.clone(), version };
         let bytes = Secret::new(random::<SEAL_RANDOM_BYTES>(&*self.entropy));
         CredentialRow {
             id,
-            owner: session.owner.clone(),
-            provider: session.provider.clone(),
+            owner: owner.clone(),
+            provider: provider.clone(),
             version,
             account: examined.account.clone(),
             freshness: examined.freshness,
+            expires_at: examined.expires_at,
+            origin,
+            trouble: None,
             saved_at: now,
             connected_at: older.map_or(now, |older| older.connected_at),
             sealed: seal(bundle, &binding, &self.ring, &bytes),
@@ -106,10 +107,6 @@ impl Controller {
         self.decide(&Caller::Machine(id.clone()), id, Input::CredentialRefused { detail }).await?;
         Err(Error::CredentialRefused(problem))
     }
-}
-
-pub(crate) fn examined_of(row: &CredentialRow) -> Examined {
-    Examined { account: row.account.clone(), freshness: row.freshness }
 }
 
 pub(crate) fn decoded(captured: CapturedCredential) -> Result<Vec<BundleFile>, Error> {

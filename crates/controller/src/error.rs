@@ -19,6 +19,8 @@ pub enum Noun {
     Machine,
     /// A run.
     Run,
+    /// A personal token.
+    Token,
     /// An address of the API, or a file of the page.
     Address,
 }
@@ -85,6 +87,24 @@ pub enum Error {
     /// Nothing is connected.
     #[error("nothing is connected for {0}")]
     NotConnected(ProviderId),
+    /// The person has as many tokens as one may.
+    #[error("there are {0} tokens already")]
+    TooManyTokens(u32),
+    /// The provider's file does not say how its credential is checked.
+    #[error("{0} has no check")]
+    NotCheckable(ProviderId),
+    /// There is no such version (any more), or it is the newest.
+    #[error("there is no version {0} to go back to")]
+    NoSuchVersion(u32),
+    /// The run's output is a terminal's.
+    #[error("the run has a terminal")]
+    HasTerminal,
+    /// The CLI takes no prompts.
+    #[error("{0} takes no prompts")]
+    NoPrompts(ProviderId),
+    /// The server stops.
+    #[error("the server stops")]
+    Closing,
     /// The provider's file says nothing of runs.
     #[error("{0} has no runs")]
     NotRunnable(ProviderId),

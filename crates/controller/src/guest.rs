@@ -45,6 +45,7 @@ impl Controller {
         let provider =
             self.catalogue.get(&session.provider).ok_or_else(|| Error::UnknownProvider(session.provider.clone()))?;
         let work = match &session.run {
+            Some(run) if run.check => provider.check_plan(run.size).map(|run| Work::Run { run }),
             Some(run) => provider.run_plan(&run.arguments, run.size, run.terminal).map(|run| Work::Run { run }),
             None => provider.login.plan(session.method).map(|login| Work::SignIn { login }),
         };
@@ -65,6 +66,7 @@ impl Controller {
         check(&reports, hosts)?;
         let mut ended_here = false;
         for report in reports.reports {
+            self.note_health(id, &report).await?;
             match self.decide(&Caller::Machine(id.clone()), id, Input::Report(report)).await {
                 Ok(decided) => ended_here |= decided.session.end().is_some(),
                 Err(Error::Refused(Refusal::Ended(_))) if ended_here => break,

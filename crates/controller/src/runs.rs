@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anteroom_protocol::{
-    SessionId, UserId,
+    ProviderId, SessionId, UnixMillis, UserId,
     run::{LeaseHolder, MAX_ARGUMENT_BYTES, MAX_ARGUMENTS, RunState, RunView},
     session::Reason,
     terminal::{MAX_SIDE, TerminalSize},
@@ -34,24 +34,34 @@ const MAX_TRIES: u32 = 4;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StartRun {
     /// Whose CLI.
-    pub provider: anteroom_protocol::ProviderId,
+    pub provider: ProviderId,
     /// What is added to the provider's command; at most 256, together at most 64 KiB.
     #[serde(default)]
     pub arguments: Vec<String>,
+    /// One prompt, in place of arguments: the CLI answers it and ends.
+    #[serde(default)]
+    pub prompt: Option<String>,
     /// Cells in a row of the terminal, 1 to 1000.
+    #[serde(default = "usual_columns")]
     pub columns: u16,
     /// Rows of the terminal, 1 to 1000.
+    #[serde(default = "usual_rows")]
     pub rows: u16,
-    /// Whether the CLI runs on a terminal, which is usual. Without one its input, output and errors are pipes, for one program.
-    #[serde(default = "on_a_terminal")]
-    pub terminal: bool,
+    /// Whether the CLI runs on a terminal, which is usual but for prompts. Without one its input, output and errors are pipes,
+    /// for one program.
+    #[serde(default)]
+    pub terminal: Option<bool>,
     /// Whether a run that holds the credential is stopped. What it has changed is saved first, which may take some seconds.
     #[serde(default)]
     pub take_over: bool,
 }
 
-fn on_a_terminal() -> bool {
-    true
+fn usual_columns() -> u16 {
+    80
+}
+
+fn usual_rows() -> u16 {
+    24
 }
 
 impl Controller {
@@ -61,15 +71,37 @@ impl Controller {
     /// Nothing is connected there, another run holds the credential, no capacity; nothing is stored then.
     pub async fn start_run(&self, user: &UserId, request: StartRun) -> Result<RunView, Error> {
         let size = checked(&request)?;
-        let provider =
-            self.catalogue.get(&request.provider).ok_or_else(|| Error::UnknownProvider(request.provider.clone()))?;
+        let StartRun { provider, arguments, prompt, terminal, take_over, .. } = request;
+        let terminal = terminal.unwrap_or(prompt.is_none());
+        let arguments = match &prompt {
+            Some(prompt) => self.prompt_arguments(&provider, prompt)?,
+            None => arguments,
+        };
+        self.begin_run(user, &provider, take_over, |now| Run::new(arguments.clone(), size, terminal, now)).await
+    }
+
+    fn prompt_arguments(&self, provider: &ProviderId, prompt: &str) -> Result<Vec<String>, Error> {
+        let found = self.catalogue.get(provider).ok_or_else(|| Error::UnknownProvider(provider.clone()))?;
+        let arguments = found.run.as_ref().and_then(|run| run.prompt_arguments(prompt));
+        arguments.ok_or_else(|| Error::NoPrompts(provider.clone()))
+    }
+
+    /// Leases the credential, where it has one holder at a time, and stores the run.
+    pub(crate) async fn begin_run(
+        &self,
+        user: &UserId,
+        provider: &ProviderId,
+        take_over: bool,
+        run: impl Fn(UnixMillis) -> Run,
+    ) -> Result<RunView, Error> {
+        let provider = self.catalogue.get(provider).ok_or_else(|| Error::UnknownProvider(provider.clone()))?;
         if provider.run.is_none() {
-            return Err(Error::NotRunnable(request.provider));
+            return Err(Error::NotRunnable(provider.id.clone()));
         }
-        let deadline = Instant::now() + if request.take_over { TAKE_OVER_TIMEOUT } else { RELEASE_TIMEOUT };
+        let deadline = Instant::now() + if take_over { TAKE_OVER_TIMEOUT } else { RELEASE_TIMEOUT };
         loop {
-            let credential = self.store.credential_for(user, &request.provider).await?;
-            let credential = credential.ok_or_else(|| Error::NotConnected(request.provider.clone()))?;
+            let credential = self.store.credential_for(user, &provider.id).await?;
+            let credential = credential.ok_or_else(|| Error::NotConnected(provider.id.clone()))?;
             let lease = provider
                 .credential
                 .rotates
@@ -77,11 +109,10 @@ impl Controller {
             if lease.is_some()
                 && let Some(held) = self.store.lease(&credential.id).await?
             {
-                self.have_released(held, request.take_over, deadline).await?;
+                self.have_released(held, take_over, deadline).await?;
                 continue;
             }
-            let run = Run::new(request.arguments.clone(), size, request.terminal, self.now());
-            match self.store_run(user, &credential, run, lease).await {
+            match self.store_run(user, &credential, run(self.now()), lease).await {
                 // Somebody else was first.
                 Err(Error::CredentialInUse(_)) => {}
                 stored => return stored,
@@ -267,7 +298,7 @@ impl RunFollower {
     }
 }
 
-fn holder(lease: &LeaseRow) -> LeaseHolder {
+pub(crate) fn holder(lease: &LeaseRow) -> LeaseHolder {
     LeaseHolder { run_id: lease.session.clone(), since: lease.since }
 }
 
@@ -278,13 +309,18 @@ fn view_of(session: &Session) -> Result<RunView, Error> {
 fn checked(request: &StartRun) -> Result<TerminalSize, Error> {
     let invalid = |field: &str, problem: String| Err(Error::Invalid { field: field.to_owned(), problem });
     let size = TerminalSize { columns: request.columns, rows: request.rows };
-    let bytes: usize = request.arguments.iter().map(String::len).sum();
+    let texts = request.arguments.iter().chain(&request.prompt);
+    let bytes: usize = texts.clone().map(String::len).sum();
     if !size.is_possible() {
         invalid("columns", format!("and rows must be 1 to {MAX_SIDE}"))
     } else if request.arguments.len() > MAX_ARGUMENTS || bytes > MAX_ARGUMENT_BYTES {
         invalid("arguments", format!("may be {MAX_ARGUMENTS}, with {MAX_ARGUMENT_BYTES} bytes together"))
-    } else if request.arguments.iter().any(|argument| argument.contains('\0')) {
-        invalid("arguments", "can't hold a null character".to_owned())
+    } else if texts.clone().any(|text| text.contains('\0')) {
+        invalid("arguments", "and prompts can't hold a null character".to_owned())
+    } else if request.prompt.is_some() && !request.arguments.is_empty() {
+        invalid("prompt", "stands in place of arguments; send one of them".to_owned())
+    } else if request.prompt.as_ref().is_some_and(|prompt| prompt.trim().is_empty()) {
+        invalid("prompt", "is blank".to_owned())
     } else {
         Ok(size)
     }

@@ -1,11 +1,12 @@
 //! A run's credential: what its machine is given, and what the CLI made of it (invariant one-holder).
 //!
 //! Only the run that holds the lease is given a credential that rotates, in the version that the lease names. A version that
-//! it writes back is the next one after that, whole by the provider's rules and not older, or it is refused and the stored one
-//! stays. Refusals end nothing: the run goes on, and so does its CLI.
+//! it writes back is the next one after that, whole by the provider's rules, and neither older nor one that was there before, or
+//! it is refused and the stored one stays. Refusals end nothing: the run goes on, and so does its CLI.
 
 use anteroom_protocol::{
     SessionId,
+    credential::Origin,
     guest::{CapturedCredential, CapturedFile},
 };
 use anteroom_session::{Input, Session};
@@ -17,7 +18,7 @@ use anteroom_protocol::Secret;
 
 use crate::{
     Caller, Controller, Error,
-    capture::{decoded, examined_of},
+    capture::decoded,
     controller::{MAX_CONFLICTS, Uncommitted},
     error::Noun,
 };
@@ -60,9 +61,10 @@ impl Controller {
             if self.opened(&newest).is_ok_and(|saved| saved == bundle) {
                 return Ok(());
             }
-            may_replace(&examined, &examined_of(&newest))
-                .map_err(|problem| Error::NotWrittenBack(problem.to_string()))?;
-            let row = self.sealed(session, &bundle, &examined, Some(&newest));
+            may_replace(&examined, newest.freshness).map_err(|problem| Error::NotWrittenBack(problem.to_string()))?;
+            self.check_not_replaced_before(&newest, &bundle).await?;
+            let what = (&examined, Origin::Run);
+            let row = self.sealed(&session.owner, &session.provider, &bundle, what, Some(&newest));
             let input = Input::CredentialSealed(row.id.clone());
             match self.commit(&stored, input, Extras { credential: Some(row), ..Extras::default() }).await {
                 Ok(_) => return Ok(()),
@@ -97,7 +99,18 @@ impl Controller {
         }
     }
 
-    fn opened(&self, row: &CredentialRow) -> Result<CredentialBundle, Error> {
+    /// A version that was replaced does not come back by a run: its tokens may be used up. This knows it also where the
+    /// credential does not say when it was issued.
+    async fn check_not_replaced_before(&self, newest: &CredentialRow, bundle: &CredentialBundle) -> Result<(), Error> {
+        let versions = self.store.credential_versions(&newest.owner, &newest.id).await?;
+        let earlier = versions.iter().filter(|row| row.version < newest.version);
+        match earlier.into_iter().find(|row| self.opened(row).is_ok_and(|replaced| replaced == *bundle)) {
+            Some(row) => Err(Error::NotWrittenBack(format!("it is version {} again, which was replaced", row.version))),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn opened(&self, row: &CredentialRow) -> Result<CredentialBundle, Error> {
         let binding = Binding {
             owner: row.owner.clone(),
             provider: row.provider.clone(),

@@ -60,6 +60,7 @@ fn assignment(script: &str) -> Assignment {
             rotates: true,
             account: None,
             freshness: None,
+            expires: None,
         },
     }
 }

@@ -131,6 +131,10 @@ random_id!(
     ViewId, "view", "vie_"
 );
 random_id!(
+    /// One personal token, whose value nobody knows from it.
+    TokenId, "token", "tok_"
+);
+random_id!(
     /// A relay's handle for a page whose session does not exist yet; bound to the session with its first offer.
     TicketId, "ticket", "tic_"
 );

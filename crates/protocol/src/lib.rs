@@ -4,6 +4,8 @@
 //! the page. Parsing happens here, at the edge, into types that can't be wrong; inside, nothing is checked
 //! again. This crate does no I/O, reads no clock and makes no randomness.
 
+pub mod access;
+pub mod credential;
 pub mod guest;
 pub mod host;
 pub mod ice;
@@ -22,6 +24,6 @@ pub mod time;
 pub mod view;
 
 pub use host::{HostName, HostPattern, InvalidHost};
-pub use ids::{CredentialId, Epoch, MachineId, ProviderId, SessionId, TicketId, UserId, ViewId};
+pub use ids::{CredentialId, Epoch, MachineId, ProviderId, SessionId, TicketId, TokenId, UserId, ViewId};
 pub use secret::Secret;
 pub use time::UnixMillis;

@@ -49,9 +49,27 @@ pub struct Run {
     /// What a run without arguments runs instead: a shell, where the command alone shows nothing but its help.
     #[serde(default)]
     pub open: Option<Vec<String>>,
+    /// The arguments with which it answers one prompt and ends; the prompt stands in the place of [`PROMPT`]. One that begins
+    /// with a hyphen must not be taken for an option.
+    #[serde(default)]
+    pub prompt: Option<Vec<String>>,
+    /// Program and arguments that end with 0 only if the credential works, as far as the CLI can tell.
+    #[serde(default)]
+    pub check: Option<Vec<String>>,
     /// Environment of runs alone; it comes after the one of `login.environment`.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+}
+
+/// Stands in `run.prompt` for the prompt.
+pub const PROMPT: &str = "{prompt}";
+
+impl Run {
+    /// The arguments of a run that answers this prompt; `None` when the CLI takes none.
+    #[must_use]
+    pub fn prompt_arguments(&self, prompt: &str) -> Option<Vec<String>> {
+        Some(self.prompt.as_ref()?.iter().map(|argument| argument.replace(PROMPT, prompt)).collect())
+    }
 }
 
 /// A package at an exact version: of the npm registry, or of Debian. Exactly one of both is named.
@@ -92,9 +110,13 @@ pub struct CredentialRules {
     /// Where to read whose account it is, for the card.
     #[serde(default)]
     pub account: Option<ValueSource>,
-    /// Where to read how new it is: a time as RFC 3339 text, or as a number of seconds or milliseconds.
+    /// Where to read when it was issued or last refreshed: a time as RFC 3339 text, or as a number of seconds or milliseconds.
+    /// Never an expiry: a token that lives shorter than the one before is not older.
     #[serde(default)]
     pub freshness: Option<ValueSource>,
+    /// Where to read when it stops working for good, a time in the same forms. Not for what the CLI renews by itself.
+    #[serde(default)]
+    pub expires: Option<ValueSource>,
 }
 
 /// One file of a credential.
@@ -202,19 +224,31 @@ impl Provider {
     #[must_use]
     pub fn run_plan(&self, arguments: &[String], size: TerminalSize, terminal: bool) -> Option<RunPlan> {
         let run = self.run.as_ref()?;
+        let command = match &run.open {
+            Some(open) if arguments.is_empty() => open.clone(),
+            Some(_) | None => run.command.iter().chain(arguments).cloned().collect(),
+        };
+        Some(self.plan_of(run, command, size, terminal))
+    }
+
+    /// What a machine needs to check the credential; `None` when the provider's file does not say how.
+    #[must_use]
+    pub fn check_plan(&self, size: TerminalSize) -> Option<RunPlan> {
+        let run = self.run.as_ref()?;
+        Some(self.plan_of(run, run.check.clone()?, size, true))
+    }
+
+    fn plan_of(&self, run: &Run, command: Vec<String>, size: TerminalSize, terminal: bool) -> RunPlan {
         let mut environment = self.login.environment.clone();
         environment.extend(run.environment.clone());
-        Some(RunPlan {
-            command: match &run.open {
-                Some(open) if arguments.is_empty() => open.clone(),
-                Some(_) | None => run.command.iter().chain(arguments).cloned().collect(),
-            },
+        RunPlan {
+            command,
             environment,
             files: self.login.files.clone(),
             size,
             terminal,
             writes_back: self.credential.rotates,
-        })
+        }
     }
 
     /// Checks what the shapes alone can't say.
@@ -232,6 +266,11 @@ impl Provider {
         if let Some(run) = &self.run {
             not_empty("run.command", run.command.is_empty())?;
             not_empty("run.open", run.open.as_ref().is_some_and(Vec::is_empty))?;
+            not_empty("run.check", run.check.as_ref().is_some_and(Vec::is_empty))?;
+            if run.prompt.as_ref().is_some_and(|prompt| !prompt.iter().any(|argument| argument.contains(PROMPT))) {
+                let problem = "has no {prompt}, where the prompt would stand";
+                return Err(InvalidProvider::Mismatch { field: "run.prompt".to_owned(), problem });
+            }
         }
         for (index, host) in self.login.url_hosts.iter().enumerate() {
             url_host(host)
@@ -243,9 +282,11 @@ impl Provider {
         for (index, file) in self.credential.files.iter().enumerate() {
             check_path(&file.path, || format!("credential.files[{index}].path"))?;
         }
-        for (field, source) in
-            [("credential.account", &self.credential.account), ("credential.freshness", &self.credential.freshness)]
-        {
+        for (field, source) in [
+            ("credential.account", &self.credential.account),
+            ("credential.freshness", &self.credential.freshness),
+            ("credential.expires", &self.credential.expires),
+        ] {
             if let Some(source) = source
                 && !self.credential.files.iter().any(|file| file.path == source.file)
             {

@@ -39,6 +39,9 @@ pub struct RunView {
     pub arguments: Vec<String>,
     /// Whether its CLI runs on a terminal; else a program has its input and output.
     pub terminal: bool,
+    /// Whether it only finds out whether the credential works.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub check: bool,
     /// Where it stands.
     pub state: RunState,
     /// When it was asked for.

@@ -36,6 +36,9 @@ pub struct Run {
     pub size: TerminalSize,
     /// Whether there is one.
     pub terminal: bool,
+    /// Whether it only finds out whether the credential works.
+    #[serde(default)]
+    pub check: bool,
     /// When the CLI began.
     pub started_at: Option<UnixMillis>,
     /// When it was last seen that somebody uses it.
@@ -46,6 +49,9 @@ pub struct Run {
     pub exit_code: Option<i32>,
     /// How many versions of its credential it has brought.
     pub write_backs: u32,
+    /// Whether its CLI left no whole credential.
+    #[serde(default)]
+    pub left_no_credential: bool,
 }
 
 impl Run {
@@ -56,12 +62,20 @@ impl Run {
             arguments,
             size,
             terminal,
+            check: false,
             started_at: None,
             used_at: now,
             stopping: None,
             exit_code: None,
             write_backs: 0,
+            left_no_credential: false,
         }
+    }
+
+    /// One that only finds out whether the credential works.
+    #[must_use]
+    pub fn check(size: TerminalSize, now: UnixMillis) -> Self {
+        Self { check: true, ..Self::new(Vec::new(), size, true, now) }
     }
 }
 
@@ -75,6 +89,7 @@ impl Session {
             provider: self.provider.clone(),
             arguments: run.arguments.clone(),
             terminal: run.terminal,
+            check: run.check,
             state: run_state(&self.phase, run),
             created_at: self.created_at,
             started_at: run.started_at,
@@ -130,8 +145,11 @@ impl Draft {
             | Report::UrlFound { .. }
             | Report::UrlOpened
             | Report::CodeFound { .. }
-            | Report::PasteRefused { .. }
-            | Report::CredentialMissing { .. } => Ok(()),
+            | Report::PasteRefused { .. } => Ok(()),
+            Report::CredentialMissing { .. } => {
+                self.run()?.left_no_credential = true;
+                Ok(())
+            }
         }
     }
 

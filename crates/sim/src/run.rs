@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anteroom_controller::{DeadlineOverrides, Ports, Token, ports::Clock as _};
+use anteroom_controller::{COOKIE_LIFETIME_MS, DeadlineOverrides, Ports, Token, ports::Clock as _};
 use anteroom_protocol::{MachineId, UserId, session::SessionView};
 use anteroom_session::machine::Wanted;
 use anteroom_store::{AccessRow, Store as _};
@@ -113,7 +113,7 @@ fn set(seed: u64, database: Database) -> (Arc<Scene>, UserId) {
     let clock = Arc::new(VirtualClock::start());
     let store = database.store();
     let ports = Ports { store: store.clone(), clock: clock.clone(), entropy: entropy.clone() };
-    let owner = database.wait(ports.new_program_token()).expect("a new database takes a token");
+    let owner = database.wait(ports.new_command_token(COOKIE_LIFETIME_MS)).expect("a new database takes a token");
     let user = database.wait(store.owner(&UserId::from_random([1; 16]), clock.now())).expect("there is an owner");
     let stranger = Token::new(&*entropy);
     let foreign = AccessRow {

@@ -4,7 +4,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use anteroom_protocol::{
-    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
     provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
@@ -16,8 +16,8 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Store, StoreError, Stored,
-    StoredViews, TokenDigest,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Restored, Store, StoreError,
+    Stored, StoredViews, TokenDigest, TokenRow,
 };
 use anteroom_vault::{SealedCredential, SealedText};
 use async_trait::async_trait;
@@ -128,6 +128,9 @@ store_through_the_gate! {
     fn credential_for(owner: &UserId, provider: &ProviderId) -> Result<Option<CredentialRow>, StoreError>;
     fn lease(credential: &CredentialId) -> Result<Option<LeaseRow>, StoreError>;
     fn all_credentials() -> Result<Vec<CredentialRow>, StoreError>;
+    fn credential_versions(owner: &UserId, id: &CredentialId) -> Result<Vec<CredentialRow>, StoreError>;
+    fn restore_credential(row: &CredentialRow) -> Result<Restored, StoreError>;
+    fn note_trouble(id: &CredentialId, version: u32, trouble: Option<&str>) -> Result<(), StoreError>;
     fn rewrap(id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError>;
     fn remove_credential(owner: &UserId, id: &CredentialId) -> Result<bool, StoreError>;
     fn owner(candidate: &UserId, now: UnixMillis) -> Result<UserId, StoreError>;
@@ -135,4 +138,9 @@ store_through_the_gate! {
     fn put_access(row: &AccessRow, now: UnixMillis) -> Result<(), StoreError>;
     fn user_by_access(digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
     fn use_link(digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
+    fn put_token(row: &TokenRow, max: u32) -> Result<bool, StoreError>;
+    fn token(digest: &TokenDigest, now: UnixMillis) -> Result<Option<TokenRow>, StoreError>;
+    fn tokens_of(user: &UserId, now: UnixMillis) -> Result<Vec<TokenRow>, StoreError>;
+    fn token_used(id: &TokenId, now: UnixMillis) -> Result<(), StoreError>;
+    fn remove_token(user: &UserId, id: &TokenId) -> Result<bool, StoreError>;
 }

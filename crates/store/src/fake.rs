@@ -7,7 +7,7 @@ use std::{
 };
 
 use anteroom_protocol::{
-    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
     provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
@@ -22,8 +22,8 @@ use anteroom_vault::{SealedCredential, SealedText};
 use async_trait::async_trait;
 
 use crate::{
-    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Store, StoreError, Stored,
-    StoredViews, TokenDigest,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Restored, Store, StoreError,
+    Stored, StoredViews, TokenDigest, TokenRow,
 };
 use tables::Tables;
 
@@ -255,6 +255,21 @@ impl Store for FakeStore {
         Ok(self.read(|tables| tables.credentials.clone()))
     }
 
+    async fn credential_versions(&self, owner: &UserId, id: &CredentialId) -> Result<Vec<CredentialRow>, StoreError> {
+        Ok(self.read(|tables| tables.credential_versions(owner, id)))
+    }
+
+    async fn restore_credential(&self, row: &CredentialRow) -> Result<Restored, StoreError> {
+        self.write(|tables| Ok(tables.restore_credential(row)))
+    }
+
+    async fn note_trouble(&self, id: &CredentialId, version: u32, trouble: Option<&str>) -> Result<(), StoreError> {
+        self.write(|tables| {
+            tables.note_trouble(id, version, trouble);
+            Ok(())
+        })
+    }
+
     async fn rewrap(&self, id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError> {
         self.write(|tables| {
             for row in &mut tables.credentials {
@@ -300,6 +315,46 @@ impl Store for FakeStore {
             tables.access.retain(|_, row| row.expires_at > now);
             let is_link = tables.access.get(digest).is_some_and(|row| row.once);
             Ok(if is_link { tables.access.remove(digest).map(|row| row.user) } else { None })
+        })
+    }
+
+    async fn put_token(&self, row: &TokenRow, max: u32) -> Result<bool, StoreError> {
+        self.write(|tables| {
+            tables.tokens.retain(|other| other.expires_at > row.created_at);
+            let there = tables.tokens.iter().filter(|other| other.user == row.user).count();
+            let fits = there < max as usize;
+            if fits {
+                tables.tokens.push(row.clone());
+            }
+            Ok(fits)
+        })
+    }
+
+    async fn token(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<TokenRow>, StoreError> {
+        let of = |row: &&TokenRow| row.digest == *digest && row.expires_at > now;
+        Ok(self.read(|tables| tables.tokens.iter().find(of).cloned()))
+    }
+
+    async fn tokens_of(&self, user: &UserId, now: UnixMillis) -> Result<Vec<TokenRow>, StoreError> {
+        let of = |row: &&TokenRow| row.user == *user && row.expires_at > now;
+        let mut rows: Vec<_> = self.read(|tables| tables.tokens.iter().filter(of).cloned().collect());
+        rows.sort_by(|one, other| (other.created_at, &one.id).cmp(&(one.created_at, &other.id)));
+        Ok(rows)
+    }
+
+    async fn token_used(&self, id: &TokenId, now: UnixMillis) -> Result<(), StoreError> {
+        self.write(|tables| {
+            let of = |row: &&mut TokenRow| row.id == *id;
+            tables.tokens.iter_mut().filter(of).for_each(|row| row.last_used_at = Some(now));
+            Ok(())
+        })
+    }
+
+    async fn remove_token(&self, user: &UserId, id: &TokenId) -> Result<bool, StoreError> {
+        self.write(|tables| {
+            let before = tables.tokens.len();
+            tables.tokens.retain(|row| row.user != *user || row.id != *id);
+            Ok(tables.tokens.len() < before)
         })
     }
 }

@@ -8,7 +8,9 @@
 use std::net::Ipv4Addr;
 
 use anteroom_protocol::{
-    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
+    access::Scopes,
+    credential::Origin,
     provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
@@ -29,9 +31,9 @@ pub mod suite;
 
 pub use pool::AddressPool;
 
-/// Versions kept of one credential: the newest, and the one that it replaced, so that an operator can go back. Older
-/// ones only hold secrets that nobody needs, and a credential that rotates would fill the disk.
-pub const KEPT_CREDENTIAL_VERSIONS: u32 = 2;
+/// Versions kept of one credential: the newest, and those before it, so that its owner can go back and what was replaced is
+/// known again. Older ones only hold secrets that nobody needs, and a credential that rotates would fill the disk.
+pub const KEPT_CREDENTIAL_VERSIONS: u32 = 5;
 
 /// Failed machines whose logs are kept; an operator who looks after a bad night finds all of it.
 pub const KEPT_LOGS: u32 = 50;
@@ -90,14 +92,31 @@ pub struct CredentialRow {
     pub version: u32,
     /// Whose account it is at the provider, for people.
     pub account: Option<String>,
-    /// How new it is by its own word; a smaller one never replaces a greater one.
+    /// When it was issued by its own word; a smaller one never replaces a greater one.
     pub freshness: Option<UnixMillis>,
+    /// When it stops working for good by its own word.
+    pub expires_at: Option<UnixMillis>,
+    /// Where this version came from.
+    pub origin: Origin,
+    /// What was seen of this version that says that it does not work any more; for people.
+    pub trouble: Option<String>,
     /// When this version was saved.
     pub saved_at: UnixMillis,
     /// When the first version was saved.
     pub connected_at: UnixMillis,
     /// The contents.
     pub sealed: SealedCredential,
+}
+
+/// What became of a version that its owner goes back to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// It is the newest now.
+    Stored,
+    /// A run holds the credential: nothing is stored.
+    Held(LeaseRow),
+    /// The credential has changed meanwhile, or is gone: nothing is stored.
+    Changed,
 }
 
 /// Who holds a credential that has one holder at a time (invariant one-holder).
@@ -152,6 +171,27 @@ pub struct AccessRow {
     pub expires_at: UnixMillis,
     /// A link works once; a cookie and the owner's token again and again.
     pub once: bool,
+}
+
+/// A personal token: what a program shows in place of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRow {
+    /// Its id, for people.
+    pub id: TokenId,
+    /// Digest of its value.
+    pub digest: TokenDigest,
+    /// Whose it is.
+    pub user: UserId,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it opens.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// When it stops working.
+    pub expires_at: UnixMillis,
+    /// When it was used last, to the minute or so.
+    pub last_used_at: Option<UnixMillis>,
 }
 
 /// What to do with a commit's token, credential and placement, beside the session's change.
@@ -383,6 +423,12 @@ pub trait Store: Send + Sync + 'static {
     /// Every stored version of every credential ([`KEPT_CREDENTIAL_VERSIONS`] each), for the rotation of the wrapping
     /// key.
     async fn all_credentials(&self) -> Result<Vec<CredentialRow>, StoreError>;
+    /// The kept versions of the owner's credential, the newest first.
+    async fn credential_versions(&self, owner: &UserId, id: &CredentialId) -> Result<Vec<CredentialRow>, StoreError>;
+    /// Stores the next version of a credential that no run holds, and forgets those that are no longer kept.
+    async fn restore_credential(&self, row: &CredentialRow) -> Result<Restored, StoreError>;
+    /// Notes what was seen of a version, or that all is well with it. Nothing happens when it is not the newest (any more).
+    async fn note_trouble(&self, id: &CredentialId, version: u32, trouble: Option<&str>) -> Result<(), StoreError>;
     /// Replaces the sealed contents of one version by the same contents under another wrapping key. Nothing
     /// happens when that version was removed or replaced meanwhile: nothing is left under the old key then either.
     async fn rewrap(&self, id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError>;
@@ -401,4 +447,14 @@ pub trait Store: Send + Sync + 'static {
     async fn user_by_access(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
     /// Uses up a link: who this is, once. Forgets what has expired.
     async fn use_link(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError>;
+    /// Stores a personal token; false when its owner has `max` already. Forgets those that have expired when it was made.
+    async fn put_token(&self, row: &TokenRow, max: u32) -> Result<bool, StoreError>;
+    /// The personal token with this value's digest, if it has not expired.
+    async fn token(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<TokenRow>, StoreError>;
+    /// The owner's personal tokens that have not expired, the newest first.
+    async fn tokens_of(&self, user: &UserId, now: UnixMillis) -> Result<Vec<TokenRow>, StoreError>;
+    /// Notes when a personal token was used.
+    async fn token_used(&self, id: &TokenId, now: UnixMillis) -> Result<(), StoreError>;
+    /// Revokes the owner's personal token; false when there was none.
+    async fn remove_token(&self, user: &UserId, id: &TokenId) -> Result<bool, StoreError>;
 }

@@ -109,7 +109,9 @@ macro_rules! conformance {
                 a_credential_is_stored_with_the_end_of_its_session,
                 a_credential_that_is_not_the_next_version_stores_nothing,
                 of_two_next_versions_one_is_stored,
-                the_newest_version_is_read_and_the_one_before_it_kept,
+                the_newest_version_is_read_and_those_before_it_are_kept,
+                an_earlier_version_comes_back_as_the_next_one_and_not_after_it_was_forgotten,
+                trouble_is_of_the_newest_version_and_goes_with_it,
                 a_rewrapped_version_replaces_itself_only,
                 a_removed_credential_is_gone_in_all_versions_for_its_owner_only,
             }
@@ -119,6 +121,7 @@ macro_rules! conformance {
                 of_two_runs_one_gets_the_lease,
                 the_holder_writes_the_next_version_back_and_nobody_else_does,
                 a_credential_that_was_forgotten_does_not_come_back_by_its_run,
+                nobody_goes_back_to_an_earlier_version_while_a_run_holds_the_credential,
                 a_run_that_never_had_a_machine_gives_its_lease_back_with_its_end,
             }
             access {
@@ -130,6 +133,8 @@ macro_rules! conformance {
                 what_has_expired_opens_nothing,
                 an_access_that_is_put_again_is_replaced,
                 what_has_expired_is_forgotten_by_the_next_that_is_put,
+                a_token_is_found_by_its_digest_until_it_expires_or_is_revoked_by_its_owner,
+                a_person_has_so_many_tokens_and_sees_their_own_the_newest_first,
             }
         }
     };

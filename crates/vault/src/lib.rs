@@ -6,6 +6,7 @@
 //! and makes no randomness (it is an argument), and none of its errors or `Debug` texts repeats a value.
 
 pub mod bundle;
+pub mod health;
 pub mod keyring;
 pub mod rules;
 pub mod sealed;

@@ -23,8 +23,10 @@ const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 pub struct Examined {
     /// Whose account it is, for the card; `None` when the rules don't say where, or nothing readable is there.
     pub account: Option<String>,
-    /// How new it is; `None` when the rules don't say where, or no time is there.
+    /// When it was issued; `None` when the rules don't say where, or no time is there.
     pub freshness: Option<UnixMillis>,
+    /// When it stops working for good; `None` when the rules don't say where, or no time is there.
+    pub expires_at: Option<UnixMillis>,
 }
 
 /// Why files are no whole credential.
@@ -130,8 +132,8 @@ pub fn examine(rules: &CredentialRules, files: &[(String, Vec<u8>)]) -> Result<E
 ///
 /// # Errors
 /// Says by how much it is older.
-pub fn may_replace(new: &Examined, old: &Examined) -> Result<(), Older> {
-    match (new.freshness, old.freshness) {
+pub fn may_replace(new: &Examined, old: Option<UnixMillis>) -> Result<(), Older> {
+    match (new.freshness, old) {
         (Some(offered), Some(saved)) if offered < saved => Err(Older::Older { saved, offered }),
         (None, Some(_)) => Err(Older::Unknown),
         (Some(_), _) | (None, None) => Ok(()),
@@ -157,7 +159,8 @@ pub(crate) fn examine_files(rules: &CredentialRules, files: &[File<'_>]) -> Resu
     }
     Ok(Examined {
         account: rules.account.as_ref().and_then(|source| account(source, &read)),
-        freshness: rules.freshness.as_ref().and_then(|source| freshness(source, &read)),
+        freshness: rules.freshness.as_ref().and_then(|source| time(source, &read)),
+        expires_at: rules.expires.as_ref().and_then(|source| time(source, &read)),
     })
 }
 
@@ -231,7 +234,7 @@ fn account(source: &ValueSource, files: &[(&str, Tree)]) -> Option<String> {
         .filter(|name| !name.is_empty() && name.len() <= MAX_ACCOUNT_BYTES && !name.chars().any(char::is_control))
 }
 
-fn freshness(source: &ValueSource, files: &[(&str, Tree)]) -> Option<UnixMillis> {
+fn time(source: &ValueSource, files: &[(&str, Tree)]) -> Option<UnixMillis> {
     value_of(source, files, |value| match value {
         serde_json::Value::String(text) => rfc3339(text.trim()),
         serde_json::Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)).and_then(epoch_time),

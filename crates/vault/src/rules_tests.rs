@@ -1,4 +1,4 @@
-use anteroom_protocol::provider::Provider;
+use anteroom_protocol::provider::{Provider, ValueSource};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -13,8 +13,14 @@ fn codex_rules() -> CredentialRules {
     provider_rules(include_str!("../../../providers/codex.toml"))
 }
 
+/// Wrangler's, as if its token were all that there is.
 fn wrangler_rules() -> CredentialRules {
-    provider_rules(include_str!("../../../providers/wrangler.toml"))
+    let rules = provider_rules(include_str!("../../../providers/wrangler.toml"));
+    let file = rules.files[0].path.clone();
+    CredentialRules {
+        expires: Some(ValueSource { file, pointer: "/expiration_time".into(), jwt_claim: None }),
+        ..rules
+    }
 }
 
 fn provider_rules(text: &str) -> CredentialRules {
@@ -26,7 +32,7 @@ fn claude_rules() -> CredentialRules {
         r#"
         settle_ms = 300
         rotates = true
-        freshness = { file = ".claude/.credentials.json", pointer = "/claudeAiOauth/expiresAt" }
+        expires = { file = ".claude/.credentials.json", pointer = "/claudeAiOauth/expiresAt" }
         account = { file = ".claude.json", pointer = "/oauthAccount/emailAddress" }
         [[files]]
         path = ".claude/.credentials.json"
@@ -73,12 +79,16 @@ fn with(mut file: Value, pointer: &str, value: Value) -> Value {
 #[test]
 fn codex_auth_json_tells_account_and_age() {
     let examined = examine(&codex_rules(), &one(CODEX, codex_file())).unwrap();
-    let expected = Examined { account: Some("ada@example.com".into()), freshness: Some(UnixMillis(1_795_348_800_123)) };
+    let expected = Examined {
+        account: Some("ada@example.com".into()),
+        freshness: Some(UnixMillis(1_795_348_800_123)),
+        expires_at: None,
+    };
     assert_eq!(examined, expected);
 }
 
 #[test]
-fn wranglers_toml_tells_its_age() {
+fn wranglers_toml_tells_its_expiry_and_no_age() {
     let file = r#"
         oauth_token = "ot"
         expiration_time = "2026-11-22T13:00:00.000Z"
@@ -86,7 +96,8 @@ fn wranglers_toml_tells_its_age() {
         scopes = ["account:read"]
     "#;
     let examined = examine(&wrangler_rules(), &one(WRANGLER, file)).unwrap();
-    assert_eq!(examined, Examined { account: None, freshness: Some(UnixMillis(1_795_352_400_000)) });
+    let expires_at = Some(UnixMillis(1_795_352_400_000));
+    assert_eq!(examined, Examined { account: None, freshness: None, expires_at });
 }
 
 #[test]
@@ -239,14 +250,14 @@ fn times_are_read_as_text_seconds_or_milliseconds() {
 fn toml_times_need_no_quotes() {
     let file = "oauth_token = \"o\"\nrefresh_token = \"r\"\nexpiration_time = 2026-11-22T12:00:00Z";
     assert_eq!(
-        examine(&wrangler_rules(), &one(WRANGLER, file)).unwrap().freshness,
+        examine(&wrangler_rules(), &one(WRANGLER, file)).unwrap().expires_at,
         Some(UnixMillis(1_795_348_800_000))
     );
 }
 
 #[test]
 fn an_older_or_ageless_credential_never_replaces_a_newer_one() {
-    let aged = |at: Option<i64>| Examined { account: None, freshness: at.map(UnixMillis) };
+    let aged = |at: Option<i64>| Examined { account: None, freshness: at.map(UnixMillis), expires_at: None };
     for (new, old, expected) in [
         (Some(2), Some(1), Ok(())),
         (Some(1), Some(1), Ok(())),
@@ -255,7 +266,7 @@ fn an_older_or_ageless_credential_never_replaces_a_newer_one() {
         (Some(1), Some(2), Err(Older::Older { saved: UnixMillis(2), offered: UnixMillis(1) })),
         (None, Some(1), Err(Older::Unknown)),
     ] {
-        assert_eq!(may_replace(&aged(new), &aged(old)), expected, "{new:?} for {old:?}");
+        assert_eq!(may_replace(&aged(new), old.map(UnixMillis)), expected, "{new:?} for {old:?}");
     }
 }
 

@@ -72,6 +72,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/credentials/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has the CLI itself find out whether the credential works, in a run of its own. 409 with `holder` while a run holds the
+         *     credential.
+         */
+        post: operations["check_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/credentials/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Goes back to an earlier version, which becomes the next one. 409 with `holder` while a run holds the credential. */
+        post: operations["restore_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/credentials/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The kept versions of a credential. */
+        get: operations["credential_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/guest/assignment": {
         parameters: {
             query?: never;
@@ -373,6 +427,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{id}/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a run without a terminal writes, from the CLI's start to `done`. One reader at a time: what was read is not repeated. The
+         *     CLI's input is empty. `DELETE /api/runs/{id}` cancels.
+         */
+        get: operations["read_output"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{id}/terminal": {
         parameters: {
             query?: never;
@@ -510,6 +584,41 @@ export interface paths {
          *     a restart of ICE: a new POST takes its place.
          */
         patch: operations["trickle"];
+        trace?: never;
+    };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The person's tokens, without their values. */
+        get: operations["list_tokens"];
+        put?: never;
+        /** Makes a token. Its value is told this once. */
+        post: operations["make_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a token. */
+        delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/vm/auth": {
@@ -791,6 +900,7 @@ export interface components {
         /** @description What the credential is and when it is complete. */
         CredentialRules: {
             account?: components["schemas"]["ValueSource"] | null;
+            expires?: components["schemas"]["ValueSource"] | null;
             /** @description Its files. All that are not optional must be there. */
             files: components["schemas"]["CredentialFile"][];
             freshness?: components["schemas"]["ValueSource"] | null;
@@ -802,17 +912,47 @@ export interface components {
              */
             settle_ms: number;
         };
+        /** @description A kept version of a credential. */
+        CredentialVersion: {
+            /** @description Whose account it is at the provider, where the CLI says so. */
+            account?: string | null;
+            /** @description Whether it is the one that runs get. */
+            isCurrent: boolean;
+            /** @description Where it came from. */
+            origin: components["schemas"]["Origin"];
+            /** @description When it was saved. */
+            savedAt: components["schemas"]["UnixMillis"];
+            /**
+             * Format: int32
+             * @description Its number.
+             */
+            version: number;
+        };
+        /** @description The kept versions of a credential. */
+        CredentialVersions: {
+            /** @description The newest first. */
+            versions: components["schemas"]["CredentialVersion"][];
+        };
         /** @description A credential for its owner. */
         CredentialView: {
             /** @description Whose account it is at the provider, where the CLI says so. */
             account?: string | null;
+            /** @description Whether the CLI can be asked whether it works. */
+            checkable: boolean;
             /** @description When it was connected first. */
             connectedAt: components["schemas"]["UnixMillis"];
             /** @description Who connected it. */
             connectedBy: string;
+            expiresAt?: components["schemas"]["UnixMillis"] | null;
+            /** @description Whether it works, as far as is known. */
+            health: components["schemas"]["Health"];
+            /** @description Why it does not work, for people. */
+            healthDetail?: string | null;
             holder?: components["schemas"]["LeaseHolder"] | null;
             /** @description Its id. */
             id: components["schemas"]["CredentialId"];
+            /** @description Where this version came from. */
+            origin: components["schemas"]["Origin"];
             /** @description For which provider. */
             provider: components["schemas"]["ProviderId"];
             /** @description When this version was saved. */
@@ -869,6 +1009,11 @@ export interface components {
             /** @description What was looked at and what was seen. */
             what: string;
         };
+        /**
+         * @description Whether a credential works, as far as is known.
+         * @enum {string}
+         */
+        Health: "connected" | "expiring" | "needs-sign-in";
         /** @description What a session's machine reaches, as far as the person decides on it. */
         HostsView: {
             /** @description What the person allows for the provider, beside the provider's own hosts. */
@@ -1011,6 +1156,18 @@ export interface components {
          * @enum {string}
          */
         MethodKind: "desktop" | "device" | "paste";
+        /** @description A personal token that is wanted. */
+        NewToken: {
+            /**
+             * Format: int32
+             * @description How long it works, 1 to 365 days.
+             */
+            days: number;
+            /** @description What its owner calls it; 1 to 64 characters. */
+            name: string;
+            /** @description What it opens; at least one. */
+            scopes: components["schemas"]["Scopes"];
+        };
         /** @description A session description that the viewer made. */
         Offer: {
             /** @description SDP (RFC 8866), at most [`limits::MAX_SDP_BYTES`]. */
@@ -1043,6 +1200,32 @@ export interface components {
             candidates?: components["schemas"]["Candidate"][];
             /** @description The description. */
             offer: components["schemas"]["Offer"];
+        };
+        /**
+         * @description Where a version of a credential came from.
+         * @enum {string}
+         */
+        Origin: "sign-in" | "run" | "restore";
+        /** @description What a run wrote, or its end. */
+        OutputEvent: {
+            /** @enum {string} */
+            kind: "output";
+            /** @description The text. */
+            text: string;
+        } | {
+            /** @enum {string} */
+            kind: "errors";
+            /** @description The text. */
+            text: string;
+        } | {
+            /**
+             * Format: int32
+             * @description What the CLI ended with; none when it never began.
+             */
+            exit_code?: number | null;
+            /** @enum {string} */
+            kind: "done";
+            reason?: components["schemas"]["Reason"] | null;
         };
         /** @description One text that the person has brought. */
         Paste: {
@@ -1218,6 +1401,14 @@ export interface components {
             /** @description At most [`crate::limits::MAX_REPORTS_PER_REQUEST`]. */
             reports: components["schemas"]["Report"][];
         };
+        /** @description To which version to go back. */
+        RestoreVersion: {
+            /**
+             * Format: int32
+             * @description Its number.
+             */
+            version: number;
+        };
         /** @description A state of a run, in its stream. */
         RunEvent: {
             /**
@@ -1262,6 +1453,8 @@ export interface components {
         RunView: {
             /** @description What was added to the provider's command. */
             arguments: string[];
+            /** @description Whether it only finds out whether the credential works. */
+            check?: boolean;
             /** @description When it was asked for. */
             createdAt: components["schemas"]["UnixMillis"];
             endedAt?: components["schemas"]["UnixMillis"] | null;
@@ -1281,6 +1474,12 @@ export interface components {
             /** @description Whether its CLI runs on a terminal; else a program has its input and output. */
             terminal: boolean;
         };
+        /**
+         * @description One part of what a person may do.
+         * @enum {string}
+         */
+        Scope: "read" | "connect" | "run" | "manage";
+        Scopes: ("read" | "connect" | "run" | "manage")[];
         /** @description SHA-256 of an offer's or answer's SDP, in lower-case hexadecimal. An answer names its offer by it. */
         SdpDigest: string;
         /** @description A file that is written before the CLI starts. */
@@ -1428,18 +1627,23 @@ export interface components {
              * Format: int32
              * @description Cells in a row of the terminal, 1 to 1000.
              */
-            columns: number;
+            columns?: number;
+            /** @description One prompt, in place of arguments: the CLI answers it and ends. */
+            prompt?: string | null;
             /** @description Whose CLI. */
             provider: components["schemas"]["ProviderId"];
             /**
              * Format: int32
              * @description Rows of the terminal, 1 to 1000.
              */
-            rows: number;
+            rows?: number;
             /** @description Whether a run that holds the credential is stopped. What it has changed is saved first, which may take some seconds. */
             takeOver?: boolean;
-            /** @description Whether the CLI runs on a terminal, which is usual. Without one its input, output and errors are pipes, for one program. */
-            terminal?: boolean;
+            /**
+             * @description Whether the CLI runs on a terminal, which is usual but for prompts. Without one its input, output and errors are pipes,
+             *     for one program.
+             */
+            terminal?: boolean | null;
         };
         /** @description What a click on *Connect* sends. */
         StartSignIn: {
@@ -1480,6 +1684,33 @@ export interface components {
             rows: number;
         };
         TicketId: string;
+        TokenId: string;
+        /** @description A personal token, the only time that its value is told. */
+        TokenMade: {
+            /** @description The value. */
+            token: string;
+            /** @description What its owner sees of it from now on. */
+            view: components["schemas"]["TokenView"];
+        };
+        /** @description A personal token for its owner, without its value. */
+        TokenView: {
+            /** @description When it was made. */
+            createdAt: components["schemas"]["UnixMillis"];
+            /** @description When it stops working. */
+            expiresAt: components["schemas"]["UnixMillis"];
+            /** @description Its id. */
+            id: components["schemas"]["TokenId"];
+            lastUsedAt?: components["schemas"]["UnixMillis"] | null;
+            /** @description What its owner calls it. */
+            name: string;
+            /** @description What it opens. */
+            scopes: components["schemas"]["Scopes"];
+        };
+        /** @description A person's tokens. */
+        Tokens: {
+            /** @description The newest first; those that have expired are left out. */
+            tokens: components["schemas"]["TokenView"][];
+        };
         /**
          * Format: int64
          * @description Milliseconds since 1970-01-01T00:00:00Z.
@@ -1686,6 +1917,103 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run that finds it out. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreVersion"];
+            };
+        };
+        responses: {
+            /** @description The credential. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialView"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    credential_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialVersions"];
+                };
             };
             /** @description A problem document (RFC 9457). */
             default: {
@@ -2340,6 +2668,37 @@ export interface operations {
             };
         };
     };
+    read_output: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The output. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["OutputEvent"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     view_terminal: {
         parameters: {
             query: {
@@ -2705,6 +3064,97 @@ export interface operations {
         };
         responses: {
             /** @description They are stored. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description It is stored. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenMade"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It opens nothing from now on. */
             204: {
                 headers: {
                     [name: string]: unknown;

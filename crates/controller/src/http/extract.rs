@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anteroom_protocol::{CredentialId, MachineId, SessionId, ViewId, signaling::Side};
+use anteroom_protocol::{CredentialId, MachineId, SessionId, TokenId, ViewId, signaling::Side};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -165,6 +165,18 @@ impl<S: Send + Sync> FromRequestParts<S> for OfCredential {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
         let id = Path::<CredentialId>::from_request_parts(parts, state).await;
         id.map(|Path(id)| Self(id)).map_err(|_| missing(Noun::Credential))
+    }
+}
+
+/// The personal token in the path.
+pub(crate) struct OfToken(pub(crate) TokenId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfToken {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+        let id = Path::<TokenId>::from_request_parts(parts, state).await;
+        id.map(|Path(id)| Self(id)).map_err(|_| missing(Noun::Token))
     }
 }
 

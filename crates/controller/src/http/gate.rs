@@ -20,8 +20,9 @@ use super::{
     Edge, page,
     players::{self, Place},
     problems::{self, Answer, Failure},
+    scope,
 };
-use crate::{COOKIE_LIFETIME_MS, Token, error::Noun};
+use crate::{COOKIE_LIFETIME_MS, Token, error::Noun, tokens::Visit};
 
 /// The cookie's name. A cookie belongs to a host, whatever the port.
 const COOKIE: &str = "anteroom";
@@ -45,6 +46,9 @@ impl Hosts {
 
 /// The person who calls.
 pub(crate) struct Person(pub(crate) UserId);
+
+/// The person who calls, and what they may do.
+pub(crate) struct Visiting(pub(crate) Visit);
 
 /// Whoever opens a terminal, signed in or not.
 pub(crate) struct Visitor(Option<UserId>);
@@ -91,6 +95,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Person {
     }
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for Visiting {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Answer<Self> {
+        parts.extensions.get::<Visit>().cloned().map(Self).ok_or_else(problems::no_access)
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Machine {
     type Rejection = Failure;
 
@@ -119,14 +131,14 @@ async fn let_person_in(edge: &Edge, request: &mut Request) -> Answer<Option<Resp
         return Ok(Some(options));
     }
     let person = match presented(request.headers()) {
-        Some((token, how)) => edge.controller.person(&token).await?.map(|user| (user, how)),
+        Some((token, how)) => known(edge, &token, how).await?.map(|visit| (visit, how)),
         None => None,
     };
     if let Some(link) = link(request.method(), request.uri()) {
         return open_link(edge, link, person.is_some()).await.map(Some);
     }
     let is_terminal = is_terminal(request);
-    let Some((user, how)) = person else {
+    let Some((visit, how)) = person else {
         if is_terminal {
             // A page sees no status of a connection that is refused; it is told by a close code.
             return Ok(None);
@@ -143,8 +155,23 @@ async fn let_person_in(edge: &Edge, request: &mut Request) -> Answer<Option<Resp
     {
         return Err(problems::foreign_origin());
     }
-    request.extensions_mut().insert(user);
+    if let Some(scope) = scope::needed(request.method(), request.uri().path())
+        && !visit.scopes.allow(scope)
+    {
+        return Err(problems::scope_missing(scope));
+    }
+    request.extensions_mut().insert(visit.user.clone());
+    request.extensions_mut().insert(visit);
     Ok(None)
+}
+
+/// Who it is: a person's browser or a command of this program, or a program with a personal token.
+async fn known(edge: &Edge, token: &Token, how: How) -> Answer<Option<Visit>> {
+    let person = edge.controller.person(token).await?;
+    if person.is_some() || how == How::Cookie {
+        return Ok(person);
+    }
+    Ok(edge.controller.program(token).await?)
 }
 
 /// The machine's door.

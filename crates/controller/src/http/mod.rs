@@ -16,13 +16,16 @@ mod log;
 mod machines;
 mod negotiate;
 pub mod openapi;
+mod output;
 mod page;
 mod person;
 mod players;
 mod problems;
 mod runs;
+mod scope;
 mod serve;
 mod terminal;
+mod tokens;
 mod views;
 mod whep;
 
@@ -114,6 +117,9 @@ fn person_calls() -> OpenApiRouter<Edge> {
         .routes(routes!(person::providers))
         .routes(routes!(person::credentials))
         .routes(routes!(person::remove_credential))
+        .routes(routes!(person::credential_versions))
+        .routes(routes!(person::restore_credential))
+        .routes(routes!(person::check_credential))
         .routes(routes!(person::start))
         .routes(routes!(person::session, person::cancel))
         .routes(routes!(person::paste))
@@ -131,6 +137,9 @@ fn person_calls() -> OpenApiRouter<Edge> {
         .routes(routes!(runs::show_run, runs::stop_run))
         .routes(routes!(runs::follow_run))
         .routes(routes!(terminal::view_terminal))
+        .routes(routes!(output::read_output))
+        .routes(routes!(tokens::list_tokens, tokens::make_token))
+        .routes(routes!(tokens::revoke_token))
         .routes(routes!(machines::list))
         .routes(routes!(machines::logs))
         .routes(routes!(machines::stop))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anteroom_protocol::{ice::IceServers, session::SessionView};
+use anteroom_protocol::{ice::IceServers, run::RunView, session::SessionView};
 use axum::{
     Json as Body,
     extract::State,
@@ -14,9 +14,11 @@ use super::{
     gate::Person,
     openapi::Problems,
     problems::{Answer, missing},
-    views::{Credentials, Me, Providers, User},
+    views::{CredentialVersions, Credentials, Me, Providers, User},
 };
-use crate::{ConnectionFacts, Controller, PastedText, SignInStarted, StartSignIn, error::Noun};
+use crate::{
+    ConnectionFacts, Controller, CredentialView, PastedText, RestoreVersion, SignInStarted, StartSignIn, error::Noun,
+};
 
 type Use = State<Arc<Controller>>;
 
@@ -50,6 +52,48 @@ pub(crate) async fn remove_credential(
 ) -> Answer<StatusCode> {
     controller.remove_credential(&user, &id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The kept versions of a credential.
+#[utoipa::path(
+    get, path = "/api/credentials/{id}/versions", tag = "person", params(("id" = String, Path)),
+    responses((status = 200, description = "The newest first.", body = CredentialVersions), Problems)
+)]
+pub(crate) async fn credential_versions(
+    State(controller): Use,
+    Person(user): Person,
+    OfCredential(id): OfCredential,
+) -> Answer<Body<CredentialVersions>> {
+    Ok(Body(CredentialVersions { versions: controller.credential_versions(&user, &id).await? }))
+}
+
+/// Goes back to an earlier version, which becomes the next one. 409 with `holder` while a run holds the credential.
+#[utoipa::path(
+    post, path = "/api/credentials/{id}/restore", tag = "person", params(("id" = String, Path)),
+    request_body = RestoreVersion,
+    responses((status = 200, description = "The credential.", body = CredentialView), Problems)
+)]
+pub(crate) async fn restore_credential(
+    State(controller): Use,
+    Person(user): Person,
+    OfCredential(id): OfCredential,
+    Json(request): Json<RestoreVersion>,
+) -> Answer<Body<CredentialView>> {
+    Ok(Body(controller.restore_credential(&user, &id, &request).await?))
+}
+
+/// Has the CLI itself find out whether the credential works, in a run of its own. 409 with `holder` while a run holds the
+/// credential.
+#[utoipa::path(
+    post, path = "/api/credentials/{id}/check", tag = "person", params(("id" = String, Path)),
+    responses((status = 201, description = "The run that finds it out.", body = RunView), Problems)
+)]
+pub(crate) async fn check_credential(
+    State(controller): Use,
+    Person(user): Person,
+    OfCredential(id): OfCredential,
+) -> Answer<(StatusCode, Body<RunView>)> {
+    Ok((StatusCode::CREATED, Body(controller.check_credential(&user, &id).await?)))
 }
 
 /// Starts a sign-in. With the page's offer a machine is planned in the same transaction; without one the session waits

@@ -2,7 +2,8 @@
 //! what to do; it repeats no value that came from outside.
 
 use anteroom_protocol::{
-    Epoch, problem::Problem, run::LeaseHolder, sdpfrag::InvalidFragment, session::Reason, signaling::InvalidSignal,
+    Epoch, access::Scope, problem::Problem, run::LeaseHolder, sdpfrag::InvalidFragment, session::Reason,
+    signaling::InvalidSignal,
 };
 use anteroom_session::{Refusal, view::ViewRefusal};
 use anteroom_store::Full;
@@ -157,6 +158,44 @@ impl From<Error> for Failure {
                 "The provider's file says nothing of how its CLI is run: add [run] with a command to it.",
             )
             .field("provider"),
+            Error::TooManyTokens(max) => Self::new(
+                StatusCode::CONFLICT,
+                "too-many-tokens",
+                "Too many tokens",
+                format!("You have {max} tokens. Revoke one that is not used any more."),
+            ),
+            Error::HasTerminal => Self::new(
+                StatusCode::CONFLICT,
+                "has-terminal",
+                "The run has a terminal",
+                "What it writes is drawn on its terminal, at /api/runs/{id}/terminal. Start a run with terminal: false.",
+            ),
+            Error::NoPrompts(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "no-prompts",
+                "The provider takes no prompts",
+                "The provider's file does not say how its CLI answers one prompt: send arguments, or add prompt to its [run].",
+            )
+            .field("prompt"),
+            Error::Closing => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "closing",
+                "The server stops",
+                "The server is being stopped. Ask again when it is back.",
+            ),
+            Error::NotCheckable(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "not-checkable",
+                "The provider has no check",
+                "The provider's file does not say how the CLI is asked: add check to its [run].",
+            ),
+            Error::NoSuchVersion(version) => Self::new(
+                StatusCode::CONFLICT,
+                "no-such-version",
+                "No such version",
+                format!("There is no version {version} to go back to: it is the newest, or is not kept any more."),
+            )
+            .field("version"),
             Error::NotWrittenBack(problem) => Self::new(
                 StatusCode::CONFLICT,
                 "not-written-back",
@@ -214,6 +253,7 @@ fn not_found(noun: Noun) -> Failure {
         Noun::Machine => {
             "There is no such machine, and no log of it: logs are kept of the last machines that failed, and of no other."
         }
+        Noun::Token => "There is no such token of yours.",
         Noun::Address => "There is nothing at this address; /api/openapi.json lists what there is.",
     };
     Failure::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
@@ -423,6 +463,16 @@ pub(crate) fn no_access() -> Failure {
         "no-access",
         "No access",
         "This call needs the owner's cookie or token. Run `anteroom link` and open the link that it prints.",
+    )
+}
+
+/// The token opens something, but not this.
+pub(crate) fn scope_missing(scope: Scope) -> Failure {
+    Failure::new(
+        StatusCode::FORBIDDEN,
+        "scope-missing",
+        "The token does not open this",
+        format!("This call needs a token with the scope `{scope}`. Make one on the page, or with `anteroom token`."),
     )
 }
 

@@ -3,7 +3,7 @@
 use anteroom_protocol::{Epoch, UserId};
 use serde::Serialize;
 
-use crate::{CredentialView, ProviderView};
+use crate::{CredentialVersion, CredentialView, ProviderView};
 
 /// Who is signed in to this page.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -28,6 +28,13 @@ pub(crate) struct Providers {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Credentials {
     pub(crate) credentials: Vec<CredentialView>,
+}
+
+/// The kept versions of a credential.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct CredentialVersions {
+    /// The newest first.
+    pub(crate) versions: Vec<CredentialVersion>,
 }
 
 /// The epoch that a new offer has made.

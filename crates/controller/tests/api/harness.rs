@@ -9,8 +9,8 @@ use std::{
 };
 
 use anteroom_controller::{
-    Catalogue, Controller, DeadlineOverrides, KeepSettings, NoRelays, PoolSettings, Ports, Reach, Relays, Restriction,
-    RunSettings, Settings, Token,
+    COOKIE_LIFETIME_MS, Catalogue, Controller, DeadlineOverrides, KeepSettings, NoRelays, PoolSettings, Ports, Reach,
+    Relays, Restriction, RunSettings, Settings, Token,
     http::{Edge, Hosts, guest_router, person_router},
     ports::{Clock, Entropy, Page, PageFile},
     reconciler::Reconciler,
@@ -250,7 +250,7 @@ impl Lab {
 
 impl Running {
     pub(crate) async fn owner(&self) -> Who {
-        Who::Bearer(self.ports.new_program_token().await.unwrap().expose().to_owned())
+        Who::Bearer(self.ports.new_command_token(COOKIE_LIFETIME_MS).await.unwrap().expose().to_owned())
     }
 
     pub(crate) async fn person(&self, who: &Who, method: Method, path: &str, body: Option<Value>) -> Reply {

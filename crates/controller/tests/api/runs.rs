@@ -249,3 +249,64 @@ async fn a_sign_ins_machine_is_given_no_credential() {
     let nobody = running.guest(&Who::Nobody, Method::GET, "/api/guest/credential", None).await;
     assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_is_put_into_the_providers_arguments_and_has_no_terminal() {
+    let lab = Lab::new();
+    let running = lab.start().await;
+    let owner = running.owner().await;
+    connect(&lab, &running, &owner, FIRST).await;
+    let prompt = "-say \"{prompt}\"\nand more";
+    let body = json!({"provider": "codex", "prompt": prompt});
+    let run = running.person(&owner, Method::POST, "/api/runs", Some(body)).await.is(201);
+    assert_eq!(run["terminal"], false);
+    let machine = machine_of(&lab, &running, run["runId"].as_str().unwrap()).await;
+    let assigned = running.guest(&machine, Method::GET, "/api/guest/assignment", None).await.is(200);
+    let plan = &assigned["work"]["run"];
+    assert_eq!(plan["command"], json!(["codex", "exec", "--skip-git-repo-check", "--", prompt]));
+    assert_eq!(plan["terminal"], false);
+    exits(&running, &machine, 0).await;
+    lab.nothing_is_left().await;
+    for (more, problem) in [
+        (json!({"prompt": "x", "arguments": ["y"]}), "invalid-value"),
+        (json!({"prompt": " "}), "invalid-value"),
+        (json!({"prompt": "a\u{0}b"}), "invalid-value"),
+        (json!({"prompt": "x", "provider": "wrangler"}), "no-prompts"),
+    ] {
+        open(&running, &owner, more).await.is_problem(422, problem);
+    }
+    let with_terminal = open(&running, &owner, json!({"prompt": "x", "terminal": true})).await.is(201);
+    assert_eq!(with_terminal["terminal"], true);
+}
+
+/// A stream to its end.
+async fn written(running: &Running, owner: &Who, path: &str) -> String {
+    let reply = running.person(owner, Method::GET, path, None).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    String::from_utf8(reply.body).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_output_of_a_run_ends_with_its_exit_code() {
+    let lab = Lab::new();
+    let running = lab.start().await;
+    let owner = running.owner().await;
+    connect(&lab, &running, &owner, FIRST).await;
+    let run = open(&running, &owner, json!({"prompt": "x"})).await.is(201);
+    let id = run["runId"].as_str().unwrap();
+    let machine = machine_of(&lab, &running, id).await;
+    let path = format!("/api/runs/{id}/output");
+    let (read, ()) = tokio::join!(written(&running, &owner, &path), async {
+        report(&running, &machine, json!([{"kind": "cli-started"}])).await.is(204);
+        exits(&running, &machine, 3).await;
+    });
+    let reason = r#"{"code":"exited","detail":"The CLI ended with exit code 3."}"#;
+    assert_eq!(read, format!("data: {{\"kind\":\"done\",\"exitCode\":3,\"reason\":{reason}}}\n\n"));
+    // Whoever comes after the end hears of it too.
+    assert_eq!(written(&running, &owner, &path).await, read);
+    let stranger = lab.stranger().await;
+    running.person(&stranger, Method::GET, &path, None).await.is_problem(404, "not-found");
+    lab.nothing_is_left().await;
+    let (id, _) = runs(&lab, &running, &owner).await;
+    running.person(&owner, Method::GET, &format!("/api/runs/{id}/output"), None).await.is_problem(409, "has-terminal");
+}

@@ -39,6 +39,7 @@ impl Trial {
             rotates: true,
             account: None,
             freshness: None,
+            expires: None,
         };
         Capture::begin(self.home.path(), rules).unwrap()
     }

@@ -45,8 +45,8 @@ impl Keeper {
     }
 
     /// After the CLI's end: waits until files that have just changed are quiet, and hands in the last of them. Some CLIs leave
-    /// the last write to a process of their own.
-    pub(super) async fn finish(mut self, controller: &Controller) {
+    /// the last write to a process of their own. Says what is wrong when no whole credential is left.
+    pub(super) async fn finish(mut self, controller: &Controller) -> Result<(), String> {
         let settle = Duration::from_millis(self.rules.settle_ms.into());
         let deadline = Instant::now() + settle + PATIENCE;
         while let Some(changed_at) = self.changed_at.filter(|at| *at + settle > Instant::now()) {
@@ -58,6 +58,13 @@ impl Keeper {
             self.changed_at = Some(Instant::now());
         }
         self.hand_in(controller).await;
+        self.check()
+    }
+
+    /// CLIs blank or delete their credential when it is refused, and when a person signs out.
+    fn check(&self) -> Result<(), String> {
+        let files = read_files(self.watch.home(), &self.rules).map_err(|error| error.to_string())?;
+        rules::examine(&self.rules, &files).map(drop).map_err(|problem| problem.to_string())
     }
 
     async fn hand_in(&mut self, controller: &Controller) {

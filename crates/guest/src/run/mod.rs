@@ -79,7 +79,10 @@ async fn work(around: &Around<'_>, plan: RunPlan, rules: CredentialRules, mut st
     match ran {
         Ok(code) => {
             tracing::info!(code, "the CLI ended");
-            keeper.finish(around.controller).await;
+            if let Err(problem) = keeper.finish(around.controller).await {
+                let detail = cut(format!("The CLI left no whole credential: {problem}."));
+                around.reporter.report(Report::CredentialMissing { detail }).await;
+            }
             around.reporter.report(Report::CliExited { code, detail: String::new() }).await;
             std::future::pending().await
         }

@@ -68,7 +68,7 @@ fn file(text: &str) -> CapturedCredential {
 fn rules() -> CredentialRules {
     let path = ".cli/auth.json".to_owned();
     let file = CredentialFile { path, format: FileFormat::Json, not_blank: vec!["/token".to_owned()], optional: false };
-    CredentialRules { files: vec![file], settle_ms: 100, rotates: true, account: None, freshness: None }
+    CredentialRules { files: vec![file], settle_ms: 100, rotates: true, account: None, freshness: None, expires: None }
 }
 
 async fn terminal_of(State(far): State<Far>, upgrade: WebSocketUpgrade) -> Response {

@@ -1,13 +1,14 @@
 //! Credentials: metadata in the clear, contents sealed, the last versions of each.
 
 use anteroom_protocol::{CredentialId, ProviderId, UnixMillis, UserId};
-use anteroom_store::{CredentialRow, KEPT_CREDENTIAL_VERSIONS, StoreError};
+use anteroom_store::{CredentialRow, KEPT_CREDENTIAL_VERSIONS, Restored, StoreError};
 use anteroom_vault::SealedCredential;
 use sqlx::SqliteConnection;
 
 use crate::{
     database::{Database, During as _},
-    words::{from_json, from_word, to_json},
+    leases,
+    words::{from_json, from_word, to_json, word},
 };
 
 /// A row as it stands in the table.
@@ -19,6 +20,9 @@ struct Columns {
     provider: String,
     account: Option<String>,
     freshness: Option<i64>,
+    expires_at: Option<i64>,
+    origin: String,
+    trouble: Option<String>,
     saved_at: i64,
     connected_at: i64,
     sealed: String,
@@ -34,6 +38,9 @@ impl Columns {
             version: self.version,
             account: self.account,
             freshness: self.freshness.map(UnixMillis),
+            expires_at: self.expires_at.map(UnixMillis),
+            origin: from_word(&self.origin, action)?,
+            trouble: self.trouble,
             saved_at: UnixMillis(self.saved_at),
             connected_at: UnixMillis(self.connected_at),
             sealed: from_json(&self.sealed, action)?,
@@ -73,9 +80,9 @@ pub(crate) async fn put(connection: &mut SqliteConnection, row: &CredentialRow) 
 
 async fn insert(connection: &mut SqliteConnection, row: &CredentialRow) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO credentials (credential, version, owner, provider, account, freshness, saved_at, connected_at,
-                                  sealed)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO credentials (credential, version, owner, provider, account, freshness, expires_at, origin, trouble,
+                                  saved_at, connected_at, sealed)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(row.id.as_str())
     .bind(row.version)
@@ -83,6 +90,9 @@ async fn insert(connection: &mut SqliteConnection, row: &CredentialRow) -> Resul
     .bind(row.provider.as_str())
     .bind(&row.account)
     .bind(row.freshness.map(|at| at.0))
+    .bind(row.expires_at.map(|at| at.0))
+    .bind(word(&row.origin))
+    .bind(&row.trouble)
     .bind(row.saved_at.0)
     .bind(row.connected_at.0)
     .bind(to_json(&row.sealed))
@@ -119,6 +129,57 @@ pub(crate) async fn newest(
     .during(format!("read the credential of {owner} for {provider}"))?
     .map(Columns::read)
     .transpose()
+}
+
+pub(crate) async fn versions(
+    database: &Database,
+    owner: &UserId,
+    id: &CredentialId,
+) -> Result<Vec<CredentialRow>, StoreError> {
+    let rows: Vec<Columns> =
+        sqlx::query_as("SELECT * FROM credentials WHERE owner = ? AND credential = ? ORDER BY version DESC")
+            .bind(owner.as_str())
+            .bind(id.as_str())
+            .fetch_all(&mut *database.reader().await?)
+            .await
+            .during(format!("list the versions of credential {id}"))?;
+    rows.into_iter().map(Columns::read).collect()
+}
+
+pub(crate) async fn restore(database: &Database, row: &CredentialRow) -> Result<Restored, StoreError> {
+    let action = || format!("go back to a version of credential {}", row.id);
+    let mut turn = database.turn(action).await?;
+    let done = restore_in(&mut turn, row).await;
+    turn.end(done, action).await
+}
+
+async fn restore_in(connection: &mut SqliteConnection, row: &CredentialRow) -> Result<Restored, StoreError> {
+    if let Some(held) = leases::held(&mut *connection, &row.id).await? {
+        return Ok(Restored::Held(held));
+    }
+    // What was forgotten meanwhile does not come back: a first version is none that one goes back to.
+    let stored = row.version > 1 && put(connection, row).await?;
+    Ok(if stored { Restored::Stored } else { Restored::Changed })
+}
+
+pub(crate) async fn note_trouble(
+    database: &Database,
+    id: &CredentialId,
+    version: u32,
+    trouble: Option<&str>,
+) -> Result<(), StoreError> {
+    let action = || format!("note how version {version} of credential {id} is");
+    let mut turn = database.turn(action).await?;
+    let done = sqlx::query(
+        "UPDATE credentials SET trouble = ?3 WHERE credential = ?1 AND version = ?2
+             AND version = (SELECT max(version) FROM credentials WHERE credential = ?1)",
+    )
+    .bind(id.as_str())
+    .bind(version)
+    .bind(trouble)
+    .execute(&mut *turn)
+    .await;
+    turn.end(done.map(drop).during(action()), action).await
 }
 
 pub(crate) async fn all(database: &Database) -> Result<Vec<CredentialRow>, StoreError> {

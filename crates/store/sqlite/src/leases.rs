@@ -76,7 +76,10 @@ pub(crate) async fn release(connection: &mut SqliteConnection, session: &Session
     Ok(())
 }
 
-async fn held(connection: &mut SqliteConnection, credential: &CredentialId) -> Result<Option<LeaseRow>, StoreError> {
+pub(crate) async fn held(
+    connection: &mut SqliteConnection,
+    credential: &CredentialId,
+) -> Result<Option<LeaseRow>, StoreError> {
     sqlx::query_as::<_, Columns>("SELECT credential, session, version, since FROM leases WHERE credential = ?")
         .bind(credential.as_str())
         .fetch_optional(connection)

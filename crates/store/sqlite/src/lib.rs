@@ -11,7 +11,7 @@
 use std::{net::Ipv4Addr, path::Path};
 
 use anteroom_protocol::{
-    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
     provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
@@ -23,8 +23,8 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Store, StoreError, Stored,
-    StoredViews, TokenDigest,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Restored, Store, StoreError,
+    Stored, StoredViews, TokenDigest, TokenRow,
 };
 use anteroom_vault::{SealedCredential, SealedText};
 use async_trait::async_trait;
@@ -39,6 +39,7 @@ mod machines;
 mod methods;
 mod sessions;
 mod signaling;
+mod tokens;
 mod views;
 mod words;
 mod writer;
@@ -250,6 +251,18 @@ impl Store for SqliteStore {
         credentials::all(&self.database).await
     }
 
+    async fn credential_versions(&self, owner: &UserId, id: &CredentialId) -> Result<Vec<CredentialRow>, StoreError> {
+        credentials::versions(&self.database, owner, id).await
+    }
+
+    async fn restore_credential(&self, row: &CredentialRow) -> Result<Restored, StoreError> {
+        credentials::restore(&self.database, row).await
+    }
+
+    async fn note_trouble(&self, id: &CredentialId, version: u32, trouble: Option<&str>) -> Result<(), StoreError> {
+        credentials::note_trouble(&self.database, id, version, trouble).await
+    }
+
     async fn rewrap(&self, id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError> {
         credentials::rewrap(&self.database, id, version, sealed).await
     }
@@ -276,5 +289,25 @@ impl Store for SqliteStore {
 
     async fn use_link(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<UserId>, StoreError> {
         access::use_link(&self.database, digest, now).await
+    }
+
+    async fn put_token(&self, row: &TokenRow, max: u32) -> Result<bool, StoreError> {
+        tokens::put(&self.database, row, max).await
+    }
+
+    async fn token(&self, digest: &TokenDigest, now: UnixMillis) -> Result<Option<TokenRow>, StoreError> {
+        tokens::by_digest(&self.database, digest, now).await
+    }
+
+    async fn tokens_of(&self, user: &UserId, now: UnixMillis) -> Result<Vec<TokenRow>, StoreError> {
+        tokens::of(&self.database, user, now).await
+    }
+
+    async fn token_used(&self, id: &TokenId, now: UnixMillis) -> Result<(), StoreError> {
+        tokens::used(&self.database, id, now).await
+    }
+
+    async fn remove_token(&self, user: &UserId, id: &TokenId) -> Result<bool, StoreError> {
+        tokens::remove(&self.database, user, id).await
     }
 }

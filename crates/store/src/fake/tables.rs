@@ -21,8 +21,8 @@ use anteroom_vault::SealedText;
 use super::views::ViewTables;
 use crate::{
     AccessRow, AddressPool, CommitError, CredentialRow, Extras, FailedMachine, Full, KEPT_CREDENTIAL_VERSIONS,
-    KEPT_LOG_BYTES, KEPT_LOGS, LeaseRow, MAX_ALLOWED_HOSTS, MAX_STOCK, Placement, StoreError, Stored, TokenDigest,
-    WantedLease, decided_at,
+    KEPT_LOG_BYTES, KEPT_LOGS, LeaseRow, MAX_ALLOWED_HOSTS, MAX_STOCK, Placement, Restored, StoreError, Stored,
+    TokenDigest, TokenRow, WantedLease, decided_at,
 };
 
 /// Everything, in the order in which it came.
@@ -47,6 +47,7 @@ pub(super) struct Tables {
     pub(super) allowed: BTreeSet<(UserId, ProviderId, String)>,
     pub(super) owner: Option<UserId>,
     pub(super) access: HashMap<TokenDigest, AccessRow>,
+    pub(super) tokens: Vec<TokenRow>,
     pub(super) views: ViewTables,
 }
 
@@ -477,6 +478,27 @@ impl Tables {
         providers.into_iter().filter_map(|provider| self.newest_credential(owner, provider)).cloned().collect()
     }
 
+    pub(super) fn credential_versions(&self, owner: &UserId, id: &CredentialId) -> Vec<CredentialRow> {
+        let of = |row: &&CredentialRow| row.owner == *owner && row.id == *id;
+        let mut rows: Vec<_> = self.credentials.iter().filter(of).cloned().collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.version));
+        rows
+    }
+
+    pub(super) fn restore_credential(&mut self, row: &CredentialRow) -> Restored {
+        if let Some(held) = self.lease(&row.id) {
+            return Restored::Held(held.clone());
+        }
+        if row.version > 1 && self.put_next_version(row) { Restored::Stored } else { Restored::Changed }
+    }
+
+    pub(super) fn note_trouble(&mut self, id: &CredentialId, version: u32, trouble: Option<&str>) {
+        let newest = self.credentials.iter_mut().filter(|row| row.id == *id).max_by_key(|row| row.version);
+        if let Some(row) = newest.filter(|row| row.version == version) {
+            row.trouble = trouble.map(str::to_owned);
+        }
+    }
+
     pub(super) fn lease(&self, credential: &CredentialId) -> Option<&LeaseRow> {
         self.leases.iter().find(|lease| lease.credential == *credential)
     }
@@ -502,15 +524,19 @@ impl Tables {
     }
 
     fn put_credential(&mut self, session: &SessionId, row: &CredentialRow) -> Result<(), CommitError> {
+        if self.put_next_version(row) { Ok(()) } else { Err(CommitError::CredentialConflict(session.clone())) }
+    }
+
+    /// False when it is not the next one after what is stored.
+    fn put_next_version(&mut self, row: &CredentialRow) -> bool {
         let fits = match self.newest_credential(&row.owner, &row.provider) {
             Some(newest) => newest.id == row.id && newest.version + 1 == row.version,
             None => row.version == 1,
         };
-        if !fits {
-            return Err(CommitError::CredentialConflict(session.clone()));
+        if fits {
+            self.credentials.retain(|old| old.id != row.id || old.version + KEPT_CREDENTIAL_VERSIONS > row.version);
+            self.credentials.push(row.clone());
         }
-        self.credentials.retain(|old| old.id != row.id || old.version + KEPT_CREDENTIAL_VERSIONS > row.version);
-        self.credentials.push(row.clone());
-        Ok(())
+        fits
     }
 }

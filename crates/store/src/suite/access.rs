@@ -1,10 +1,10 @@
 //! Facts about the owner, links, cookies and tokens.
 
-use anteroom_protocol::UnixMillis;
+use anteroom_protocol::{TokenId, UnixMillis, access::Scope};
 use tokio::task::JoinSet;
 
 use super::fixtures::{NOW, Tested, digest, user};
-use crate::AccessRow;
+use crate::{AccessRow, TokenRow};
 
 fn access(value: &str, owner: u8, expires_at: UnixMillis, once: bool) -> AccessRow {
     AccessRow { digest: digest(value), user: user(owner), expires_at, once }
@@ -83,4 +83,45 @@ pub async fn what_has_expired_is_forgotten_by_the_next_that_is_put(store: Tested
     // Also when the clock is set back afterwards.
     assert_eq!(store.user_by_access(&digest("old"), NOW).await.unwrap(), None);
     assert_eq!(store.user_by_access(&digest("new"), NOW).await.unwrap(), Some(user(1)));
+}
+
+fn token(value: &str, owner: u8, created_at: UnixMillis, expires_at: UnixMillis) -> TokenRow {
+    let id = TokenId::from_random(
+        value.bytes().chain(std::iter::repeat(0)).take(16).collect::<Vec<_>>().try_into().unwrap(),
+    );
+    let (name, scopes) = (value.to_owned(), [Scope::Run].into_iter().collect());
+    let (digest, user) = (digest(value), user(owner));
+    TokenRow { id, digest, user, name, scopes, created_at, expires_at, last_used_at: None }
+}
+
+pub async fn a_token_is_found_by_its_digest_until_it_expires_or_is_revoked_by_its_owner(store: Tested) {
+    let end = NOW.plus_ms(1000);
+    let row = token("one", 1, NOW, end);
+    assert!(store.put_token(&row, 9).await.unwrap());
+    assert_eq!(store.token(&digest("one"), end.plus_ms(-1)).await.unwrap(), Some(row.clone()));
+    assert_eq!(store.token(&digest("one"), end).await.unwrap(), None);
+    assert_eq!(store.token(&digest("another"), NOW).await.unwrap(), None);
+    assert_eq!(store.user_by_access(&digest("one"), NOW).await.unwrap(), None, "it is no cookie");
+    store.token_used(&row.id, NOW.plus_ms(5)).await.unwrap();
+    let used = TokenRow { last_used_at: Some(NOW.plus_ms(5)), ..row.clone() };
+    assert_eq!(store.token(&digest("one"), NOW).await.unwrap(), Some(used));
+    assert!(!store.remove_token(&user(2), &row.id).await.unwrap(), "it is somebody else's");
+    assert!(store.remove_token(&user(1), &row.id).await.unwrap());
+    assert!(!store.remove_token(&user(1), &row.id).await.unwrap());
+    assert_eq!(store.token(&digest("one"), NOW).await.unwrap(), None);
+}
+
+pub async fn a_person_has_so_many_tokens_and_sees_their_own_the_newest_first(store: Tested) {
+    let end = NOW.plus_ms(1000);
+    let rows: Vec<_> = (0..3).map(|n| token(&format!("token {n}"), 1, NOW.plus_ms(n), end)).collect();
+    for row in &rows {
+        assert!(store.put_token(row, 3).await.unwrap());
+    }
+    assert!(!store.put_token(&token("too many", 1, NOW, end), 3).await.unwrap());
+    assert!(store.put_token(&token("of another", 2, NOW, end), 3).await.unwrap());
+    let newest_first: Vec<_> = rows.iter().rev().cloned().collect();
+    assert_eq!(store.tokens_of(&user(1), NOW).await.unwrap(), newest_first);
+    assert_eq!(store.tokens_of(&user(1), end).await.unwrap(), []);
+    // Those that have expired make room.
+    assert!(store.put_token(&token("later", 1, end, end.plus_ms(1)), 3).await.unwrap());
 }

@@ -1,13 +1,13 @@
 //! Facts about credentials.
 
-use anteroom_protocol::session::SessionState;
+use anteroom_protocol::{credential::Origin, session::SessionState};
 use anteroom_vault::Binding;
 use tokio::task::JoinSet;
 
 use super::fixtures::{
     Tested, all_of, credential, credential_for, credential_id, provider, read, save, sealed, start_saving, user,
 };
-use crate::{CommitError, CredentialRow};
+use crate::{CommitError, CredentialRow, Restored};
 
 /// Has a new session save this credential.
 async fn saved(store: &Tested, number: u32, row: &CredentialRow) {
@@ -57,16 +57,20 @@ pub async fn of_two_next_versions_one_is_stored(store: Tested) {
     assert_eq!(store.all_credentials().await.unwrap().len(), 1);
 }
 
-pub async fn the_newest_version_is_read_and_the_one_before_it_kept(store: Tested) {
-    let rows: Vec<_> = (1..=4).map(|version| credential(1, version)).collect();
+pub async fn the_newest_version_is_read_and_those_before_it_are_kept(store: Tested) {
+    let rows: Vec<_> = (1..=7).map(|version| credential(1, version)).collect();
     for (number, row) in (1..).zip(&rows) {
         saved(&store, number, row).await;
         assert_eq!(store.credential_for(&user(1), &provider("codex")).await.unwrap().as_ref(), Some(row));
     }
     let other = credential_for(1, "wrangler", credential_id(2), 1);
-    saved(&store, 5, &other).await;
-    assert_eq!(store.credentials_of(&user(1)).await.unwrap(), [rows[3].clone(), other.clone()]);
-    assert_eq!(store.all_credentials().await.unwrap(), [rows[2].clone(), rows[3].clone(), other]);
+    saved(&store, 8, &other).await;
+    assert_eq!(store.credentials_of(&user(1)).await.unwrap(), [rows[6].clone(), other.clone()]);
+    let kept: Vec<_> = rows[2..].iter().cloned().chain([other]).collect();
+    assert_eq!(store.all_credentials().await.unwrap(), kept);
+    let newest_first: Vec<_> = rows[2..].iter().rev().cloned().collect();
+    assert_eq!(store.credential_versions(&user(1), &credential_id(1)).await.unwrap(), newest_first);
+    assert_eq!(store.credential_versions(&user(2), &credential_id(1)).await.unwrap(), []);
 }
 
 pub async fn a_rewrapped_version_replaces_itself_only(store: Tested) {
@@ -81,6 +85,36 @@ pub async fn a_rewrapped_version_replaces_itself_only(store: Tested) {
     store.rewrap(&credential_id(9), 1, &again).await.unwrap();
     let rewrapped = CredentialRow { sealed: again, ..rows[1].clone() };
     assert_eq!(store.all_credentials().await.unwrap(), [rows[0].clone(), rewrapped]);
+}
+
+pub async fn an_earlier_version_comes_back_as_the_next_one_and_not_after_it_was_forgotten(store: Tested) {
+    saved(&store, 1, &credential(1, 1)).await;
+    saved(&store, 2, &credential(1, 2)).await;
+    assert_eq!(store.restore_credential(&credential(1, 2)).await.unwrap(), Restored::Changed);
+    assert_eq!(store.restore_credential(&credential(1, 4)).await.unwrap(), Restored::Changed);
+    let third = CredentialRow { origin: Origin::Restore, ..credential(1, 3) };
+    assert_eq!(store.restore_credential(&third).await.unwrap(), Restored::Stored);
+    assert_eq!(store.credential_for(&user(1), &provider("codex")).await.unwrap(), Some(third));
+    assert!(store.remove_credential(&user(1), &credential_id(1)).await.unwrap());
+    for version in [1, 4] {
+        assert_eq!(store.restore_credential(&credential(1, version)).await.unwrap(), Restored::Changed);
+    }
+    assert_eq!(store.all_credentials().await.unwrap(), []);
+}
+
+pub async fn trouble_is_of_the_newest_version_and_goes_with_it(store: Tested) {
+    let trouble = async || store.credential_for(&user(1), &provider("codex")).await.unwrap().unwrap().trouble;
+    saved(&store, 1, &credential(1, 1)).await;
+    store.note_trouble(&credential_id(1), 2, Some("of none")).await.unwrap();
+    assert_eq!(trouble().await, None);
+    store.note_trouble(&credential_id(1), 1, Some("it was blanked")).await.unwrap();
+    assert_eq!(trouble().await.as_deref(), Some("it was blanked"));
+    store.note_trouble(&credential_id(1), 1, None).await.unwrap();
+    assert_eq!(trouble().await, None);
+    store.note_trouble(&credential_id(1), 1, Some("it was blanked")).await.unwrap();
+    saved(&store, 2, &credential(1, 2)).await;
+    store.note_trouble(&credential_id(1), 1, Some("too late")).await.unwrap();
+    assert_eq!(trouble().await, None);
 }
 
 pub async fn a_removed_credential_is_gone_in_all_versions_for_its_owner_only(store: Tested) {

@@ -4,6 +4,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use anteroom_protocol::{
     CredentialId, Epoch, MachineId, ProviderId, Secret, SessionId, UnixMillis, UserId,
+    credential::Origin,
     guest::Report,
     provider::MethodKind,
     signaling::{Answer, AnswerType, Candidate, Offer, OfferType, SdpDigest, Side},
@@ -166,7 +167,20 @@ pub fn credential_for(owner: u8, name: &str, id: CredentialId, version: u32) -> 
     let (sealed, saved_at) = (sealed(&binding, 1), NOW.plus_ms(i64::from(version)));
     let Binding { owner, provider, credential: id, version } = binding;
     let account = Some(format!("person-{version}@example.test"));
-    CredentialRow { id, owner, provider, version, account, freshness: Some(NOW), saved_at, connected_at: NOW, sealed }
+    CredentialRow {
+        id,
+        owner,
+        provider,
+        version,
+        account,
+        freshness: Some(NOW),
+        expires_at: Some(NOW.plus_ms(1)),
+        origin: Origin::SignIn,
+        trouble: None,
+        saved_at,
+        connected_at: NOW,
+        sealed,
+    }
 }
 
 /// A credential sealed under the key with this number.

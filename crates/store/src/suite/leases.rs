@@ -8,7 +8,7 @@ use super::fixtures::{
     NOW, Tested, credential, credential_id, decide, handle, machine, machine_id, placed, pool, provider, read, save,
     session_id, start_saving, user,
 };
-use crate::{CommitError, CredentialRow, Extras, LeaseRow, WantedLease};
+use crate::{CommitError, CredentialRow, Extras, LeaseRow, Restored, WantedLease};
 
 /// A run with this number, of user 1, that has begun; its machine has its number.
 ///
@@ -103,6 +103,14 @@ pub async fn a_credential_that_was_forgotten_does_not_come_back_by_its_run(store
     let refused = write_back(&store, 1, &credential(1, 2)).await;
     assert!(matches!(refused, Err(CommitError::CredentialConflict(_))), "{refused:?}");
     assert_eq!(store.all_credentials().await.unwrap(), []);
+}
+
+pub async fn nobody_goes_back_to_an_earlier_version_while_a_run_holds_the_credential(store: Tested) {
+    connected(&store).await;
+    try_run(&store, 1, 1).await.unwrap();
+    let held = lease(&store).await.unwrap();
+    assert_eq!(store.restore_credential(&credential(1, 2)).await.unwrap(), Restored::Held(held));
+    assert_eq!(store.all_credentials().await.unwrap(), [credential(1, 1)]);
 }
 
 pub async fn a_run_that_never_had_a_machine_gives_its_lease_back_with_its_end(store: Tested) {

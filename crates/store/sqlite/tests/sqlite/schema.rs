@@ -124,7 +124,7 @@ async fn statements_that_break_an_invariant_are_refused() {
         ("DELETE FROM leases".to_owned(), "its machine is gone"),
         // sealed: a credential is JSON of a sealed one, at the least
         (
-            "INSERT INTO credentials VALUES (NULL, 'cre', 1, 'usr', 'codex', NULL, NULL, 0, 0, 'plain')".to_owned(),
+            "INSERT INTO credentials VALUES (NULL, 'cre', 1, 'usr', 'codex', NULL, NULL, 0, 0, 'plain', NULL, 'sign-in', NULL)".to_owned(),
             "CHECK",
         ),
     ];
