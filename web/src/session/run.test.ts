@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { RunView } from "../api/types";
-import { commandLine, hasTerminal, heard, newer, runPhases } from "./run";
+import { commandLine, hasTerminal, heard, isWithoutTerminal, newer, runPhases } from "./run";
 
 const view: RunView = {
   runId: "run_1",
@@ -35,6 +35,20 @@ it("there is a terminal while the CLI runs and while its credential is saved", (
   );
   expect(states).toEqual(["running", "saving"]);
   expect(hasTerminal({ ...view, terminal: false, state: "running" })).toBe(false);
+});
+
+it("a run for a program, and a check, have nothing to show while they go on", () => {
+  for (const one of [
+    { ...view, terminal: false },
+    { ...view, check: true },
+  ]) {
+    expect(hasTerminal({ ...one, state: "running" })).toBe(false);
+    const states = (["queued", "starting", "running", "saving", "ended"] as const).filter((state) =>
+      isWithoutTerminal({ ...one, state }),
+    );
+    expect(states).toEqual(["running", "saving"]);
+  }
+  expect(isWithoutTerminal({ ...view, state: "running" })).toBe(false);
 });
 
 it("each phase has its place from the beginning, and one of them is what is being waited for", () => {

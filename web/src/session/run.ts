@@ -18,8 +18,16 @@ export function newer(known: RunView | undefined, fetched: RunView): RunView {
 }
 
 /** Whether there is a terminal to connect to. */
-export function hasTerminal({ state, terminal }: RunView): boolean {
-  if (!terminal) return false;
+export function hasTerminal(view: RunView): boolean {
+  return view.terminal && !view.check && isGoingOn(view);
+}
+
+/** Whether it is going on, and there is nothing of it to show. */
+export function isWithoutTerminal(view: RunView): boolean {
+  return (!view.terminal || view.check === true) && isGoingOn(view);
+}
+
+function isGoingOn({ state }: RunView): boolean {
   return state === "running" || state === "saving";
 }
 

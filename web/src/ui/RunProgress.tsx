@@ -1,7 +1,7 @@
 //! What stands in the place of a run's terminal until it is there.
 
 import type { RunView } from "../api/types";
-import { runPhases } from "../session/run";
+import { isWithoutTerminal, runPhases } from "../session/run";
 import { Running } from "./Progress";
 import { FocusedHeading } from "./parts";
 import { Steps } from "./Steps";
@@ -13,6 +13,7 @@ interface RunProgressProps {
 }
 
 export function RunProgress({ name, view, isUnreachable }: RunProgressProps) {
+  if (view && isWithoutTerminal(view)) return <ForProgram name={name} view={view} />;
   const isQueued = view?.state === "queued";
   return (
     <section className="panel progress">
@@ -22,6 +23,21 @@ export function RunProgress({ name, view, isUnreachable }: RunProgressProps) {
         {view && <Running since={view.createdAt} />}
       </p>
       <Steps phases={runPhases(view)} />
+    </section>
+  );
+}
+
+/** A run whose input and output a program has, or that only finds out whether a connection works. */
+function ForProgram({ name, view }: { name: string; view: RunView }) {
+  return (
+    <section className="panel progress">
+      <FocusedHeading>{view.check ? `Checking ${name}` : `${name} runs for a program`}</FocusedHeading>
+      <p className="quiet">
+        {view.check
+          ? "The tool is asked whether its connection works. The card tells what it found."
+          : "The program that started it has its input and output, so that there is no terminal to show."}{" "}
+        {view.startedAt && <Running since={view.startedAt} />}
+      </p>
     </section>
   );
 }
