@@ -10,6 +10,7 @@ use anteroom_protocol::{
     signaling::{
         AnswerWithCandidates, Candidate, CandidatesInEpoch, OfferWithCandidates, SdpDigest, check_candidates, check_sdp,
     },
+    terminal::{FromAgent, FromViewer, MAX_TYPED_BYTES, ToAgent, ViewerWords},
     view::ViewReply,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -79,4 +80,31 @@ fn json<T: Serialize + DeserializeOwned + PartialEq + Debug>(data: &[u8]) -> Opt
     let again: T = serde_json::from_slice(&written).expect("what was written can be read");
     assert_eq!(again, value);
     Some(value)
+}
+
+/// Messages of a run's terminal, as each of their four readers takes them. What is read says itself again, and a size is one that a
+/// terminal can have.
+pub fn terminal_frames(data: &[u8]) {
+    if let Ok(said) = FromViewer::read(data) {
+        assert_eq!(FromViewer::read(&said.message()).as_ref(), Ok(&said));
+        match &said {
+            FromViewer::Typed(bytes) => assert!(bytes.len() <= MAX_TYPED_BYTES),
+            FromViewer::Resize(size) => assert!(size.is_possible()),
+            FromViewer::Drawn(_) => {}
+        }
+    }
+    if let Ok(said) = ToAgent::read(data) {
+        assert_eq!(ToAgent::read(&said.message()).as_ref(), Ok(&said));
+    }
+    if let Ok(said) = ViewerWords::read(data) {
+        assert_eq!(ViewerWords::read(&said.message()), Ok(said));
+    }
+    match FromAgent::read(data) {
+        Ok(FromAgent::Screen(size, drawing)) => {
+            assert!(size.is_possible());
+            assert_eq!(FromAgent::screen(size, &drawing), data);
+        }
+        Ok(FromAgent::Taken(count)) => assert_eq!(FromAgent::taken(count), data),
+        Ok(FromAgent::Output) | Err(_) => {}
+    }
 }

@@ -65,6 +65,10 @@ pub(crate) struct Config {
     pub(crate) desktop: DesktopSize,
     /// Runs.
     pub(crate) runs: Runs,
+    /// Credentials.
+    pub(crate) credentials: Credentials,
+    /// Who is told when a credential expires or does not work any more; nobody by default.
+    pub(crate) webhook: Option<Webhook>,
     /// Deadlines of a sign-in, milliseconds, in place of the defaults.
     pub(crate) deadlines: Deadlines,
     /// Log lines.
@@ -199,6 +203,24 @@ pub(crate) struct Runs {
     pub(crate) idle_minutes: u32,
 }
 
+/// `[credentials]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Credentials {
+    /// Hours after which each credential is checked by its tool, in a machine of its own; 0 for never.
+    pub(crate) check_hours: u32,
+}
+
+/// `[webhook]`: notices as Standard Webhooks has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhook {
+    /// Where they are posted: https, or http to this host.
+    pub(crate) url: String,
+    /// A file with the secret that signs them: `whsec_` and the base64 of 24 to 64 random bytes.
+    pub(crate) secret_file: PathBuf,
+}
+
 /// `[deadlines]`, milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -284,6 +306,8 @@ impl Default for Config {
             relay: anteroom_relay::Config::default(),
             desktop: DesktopSize { width: 1280, height: 720 },
             runs: Runs { idle_minutes: 60 },
+            credentials: Credentials::default(),
+            webhook: None,
             deadlines: Deadlines::default(),
             log: Log {
                 format: LogFormat::Text,

@@ -23,6 +23,7 @@ mod run;
 mod serve;
 mod user;
 mod vault;
+mod webhook;
 mod wiring;
 
 use std::process::ExitCode;

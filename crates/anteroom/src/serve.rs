@@ -6,7 +6,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anteroom_controller::{
-    Controller, Error, Ports, Reach, Token,
+    Care, Controller, Error, Outside, Ports, Reach, Token, care_for_credentials,
     http::{self, Bounds, Edge, Hosts, guest_router, person_router},
     reconciler::{Reconciler, empty_pool},
     timer,
@@ -25,6 +25,7 @@ use crate::{
     embedded, names,
     process::{Signals, allow_open_files},
     relay,
+    webhook::{Webhook, WebhookError},
     wiring::{self, WiringError},
 };
 
@@ -71,6 +72,9 @@ pub(crate) enum ServeError {
         /// Whether it is wanted here.
         wanted: bool,
     },
+    /// Nobody can be told.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// Signals can't be waited for.
     #[error("waiting for signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -89,6 +93,7 @@ pub(crate) async fn run(config: Config, key: Option<Secret<String>>) -> Result<(
     let store = wiring::store(&config).await?;
     let ring = wiring::key_ring(&wiring::key_source(&config, key), &*store).await?;
     let catalogue = wiring::catalogue(&config)?;
+    let care = care(&config)?;
     let Opened { driver, made_from } = driver::open(&config).await?;
     if !embedded::has_page() {
         tracing::warn!("this program was compiled without the page; build web/ and compile again");
@@ -106,7 +111,7 @@ pub(crate) async fn run(config: Config, key: Option<Secret<String>>) -> Result<(
     let resolver = names::resolver(&config, &controller, &driver).await?;
     // The only place that prints a token, but for the commands that are asked for one.
     println!("Anteroom is at {}", link(people.1, &ports.new_link().await?));
-    let ended = serve(&config, &controller, driver.clone(), (people, guests), resolver).await;
+    let ended = serve(&config, &controller, driver.clone(), (people, guests), (resolver, care)).await;
     drop(relay);
     // Machines of sessions go on; those that wait for one would wait for nobody.
     if tokio::time::timeout(STOP_TIMEOUT, empty_pool(&controller, &*driver)).await.is_err() {
@@ -138,13 +143,13 @@ async fn listen(address: SocketAddr, who: &'static str) -> Result<(TcpListener, 
     Ok((listener, bound))
 }
 
-/// Reconciler, timer, the resolver if there is one, and both listeners. The first that ends ends all.
+/// Reconciler, timer, the care for credentials, the resolver if there is one, and both listeners. The first that ends ends all.
 async fn serve(
     config: &Config,
     controller: &Arc<Controller>,
     driver: Arc<dyn Driver>,
     (people, guests): ((TcpListener, SocketAddr), (TcpListener, SocketAddr)),
-    resolver: Option<Resolver>,
+    (resolver, care): (Option<Resolver>, Care),
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let edge = |hosts| Edge {
@@ -159,6 +164,7 @@ async fn serve(
     let mut parts = JoinSet::new();
     parts.spawn(named("the reconciler", Reconciler::new(controller.clone(), driver.clone()).run()));
     parts.spawn(named("the timer", timer::run(controller.clone())));
+    parts.spawn(named("the care for credentials", care_for_credentials(controller.clone(), care)));
     if let Some(resolver) = resolver {
         parts.spawn(named("the resolver", resolver.run()));
     }
@@ -177,6 +183,17 @@ async fn serve(
         tracing::warn!("some requests were not answered before the end");
     }
     ended
+}
+
+/// Who is told of credentials, and how often they are checked.
+fn care(config: &Config) -> Result<Care, WebhookError> {
+    let webhook =
+        config.webhook.as_ref().map(|webhook| Webhook::new(&webhook.url, &webhook.secret_file)).transpose()?;
+    let hours = u64::from(config.credentials.check_hours);
+    Ok(Care {
+        outside: webhook.map(|webhook| Arc::new(webhook) as Arc<dyn Outside>),
+        check_every: (hours > 0).then(|| Duration::from_secs(hours * 60 * 60)),
+    })
 }
 
 async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {

@@ -89,8 +89,7 @@ impl Controller {
     }
 
     async fn credential_view(&self, row: CredentialRow) -> Result<CredentialView, Error> {
-        let known = Known { saved_at: row.saved_at, expires_at: row.expires_at, trouble: row.trouble.as_deref() };
-        let (health, health_detail) = health(known, self.now());
+        let (health, health_detail) = health_of(&row, self.now());
         Ok(CredentialView {
             holder: self.holder_of(&row).await?,
             checkable: self.is_checkable(&row.provider),
@@ -164,4 +163,9 @@ impl Controller {
     pub async fn remove_credential(&self, user: &UserId, id: &CredentialId) -> Result<(), Error> {
         if self.store.remove_credential(user, id).await? { Ok(()) } else { Err(Error::NotFound(Noun::Credential)) }
     }
+}
+
+/// How a credential's newest version is, and what is to be said of it.
+pub(crate) fn health_of(row: &CredentialRow, now: UnixMillis) -> (Health, Option<String>) {
+    health(Known { saved_at: row.saved_at, expires_at: row.expires_at, trouble: row.trouble.as_deref() }, now)
 }

@@ -135,6 +135,10 @@ random_id!(
     TokenId, "token", "tok_"
 );
 random_id!(
+    /// One notice to somebody outside; the same each time that it is tried.
+    NoticeId, "notice", "not_"
+);
+random_id!(
     /// A relay's handle for a page whose session does not exist yet; bound to the session with its first offer.
     TicketId, "ticket", "tic_"
 );

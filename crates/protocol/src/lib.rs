@@ -24,6 +24,6 @@ pub mod time;
 pub mod view;
 
 pub use host::{HostName, HostPattern, InvalidHost};
-pub use ids::{CredentialId, Epoch, MachineId, ProviderId, SessionId, TicketId, TokenId, UserId, ViewId};
+pub use ids::{CredentialId, Epoch, MachineId, NoticeId, ProviderId, SessionId, TicketId, TokenId, UserId, ViewId};
 pub use secret::Secret;
 pub use time::UnixMillis;

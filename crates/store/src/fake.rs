@@ -7,7 +7,8 @@ use std::{
 };
 
 use anteroom_protocol::{
-    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, NoticeId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
+    credential::Health,
     provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
@@ -22,8 +23,8 @@ use anteroom_vault::{SealedCredential, SealedText};
 use async_trait::async_trait;
 
 use crate::{
-    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Restored, Store, StoreError,
-    Stored, StoredViews, TokenDigest, TokenRow,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, NoticeRow, Placement, Restored, Store,
+    StoreError, Stored, StoredViews, TokenDigest, TokenRow,
 };
 use tables::Tables;
 
@@ -286,6 +287,39 @@ impl Store for FakeStore {
             let before = tables.credentials.len();
             tables.credentials.retain(|row| row.owner != *owner || row.id != *id);
             Ok(tables.credentials.len() < before)
+        })
+    }
+
+    async fn tell_health(
+        &self,
+        credential: &CredentialId,
+        health: Health,
+        notice: Option<&NoticeRow>,
+    ) -> Result<bool, StoreError> {
+        self.write(|tables| Ok(tables.tell_health(credential, health, notice)))
+    }
+
+    async fn due_notices(&self, now: UnixMillis, limit: u32) -> Result<Vec<NoticeRow>, StoreError> {
+        let mut due: Vec<_> =
+            self.read(|tables| tables.notices.iter().filter(|notice| notice.due_at <= now).cloned().collect());
+        due.sort_by(|one, other| (one.due_at, &one.id).cmp(&(other.due_at, &other.id)));
+        due.truncate(limit as usize);
+        Ok(due)
+    }
+
+    async fn put_off_notice(&self, id: &NoticeId, due_at: UnixMillis) -> Result<(), StoreError> {
+        self.write(|tables| {
+            for notice in tables.notices.iter_mut().filter(|notice| notice.id == *id) {
+                (notice.attempts, notice.due_at) = (notice.attempts + 1, due_at);
+            }
+            Ok(())
+        })
+    }
+
+    async fn remove_notice(&self, id: &NoticeId) -> Result<(), StoreError> {
+        self.write(|tables| {
+            tables.notices.retain(|notice| notice.id != *id);
+            Ok(())
         })
     }
 

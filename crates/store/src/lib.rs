@@ -8,9 +8,9 @@
 use std::net::Ipv4Addr;
 
 use anteroom_protocol::{
-    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, NoticeId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
     access::Scopes,
-    credential::Origin,
+    credential::{Health, Origin},
     provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
@@ -42,6 +42,9 @@ pub const KEPT_LOG_BYTES: usize = 64 * 1024;
 
 /// Hosts that one person may allow for one provider: a person adds them one by one.
 pub const MAX_ALLOWED_HOSTS: u32 = 64;
+
+/// Notices that nobody has taken; whoever was away for longer looks at the page.
+pub const MAX_NOTICES: u32 = 200;
 
 /// More machines than wait or are made at once anywhere.
 pub const MAX_STOCK: u32 = 256;
@@ -192,6 +195,21 @@ pub struct TokenRow {
     pub expires_at: UnixMillis,
     /// When it was used last, to the minute or so.
     pub last_used_at: Option<UnixMillis>,
+}
+
+/// What is to be told to somebody outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// Its id.
+    pub id: NoticeId,
+    /// What is told, as JSON.
+    pub body: String,
+    /// When it came about.
+    pub created_at: UnixMillis,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next.
+    pub due_at: UnixMillis,
 }
 
 /// What to do with a commit's token, credential and placement, beside the session's change.
@@ -434,6 +452,24 @@ pub trait Store: Send + Sync + 'static {
     async fn rewrap(&self, id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError>;
     /// Forgets the owner's credential in all versions; false when there was none.
     async fn remove_credential(&self, owner: &UserId, id: &CredentialId) -> Result<bool, StoreError>;
+
+    // --- notices ---
+
+    /// Notes which health of a credential is told, and what is to be told of it to somebody outside, in one transaction; false,
+    /// and nothing is stored, when it is the one that was told last. Before the first that is `connected`. Of all notices the
+    /// oldest beyond [`MAX_NOTICES`] are forgotten.
+    async fn tell_health(
+        &self,
+        credential: &CredentialId,
+        health: Health,
+        notice: Option<&NoticeRow>,
+    ) -> Result<bool, StoreError>;
+    /// The notices that are due, those that were due first; at most `limit`.
+    async fn due_notices(&self, now: UnixMillis, limit: u32) -> Result<Vec<NoticeRow>, StoreError>;
+    /// Notes that a notice was tried in vain, and when it is tried next.
+    async fn put_off_notice(&self, id: &NoticeId, due_at: UnixMillis) -> Result<(), StoreError>;
+    /// Forgets a notice: it was taken, or tried for the last time.
+    async fn remove_notice(&self, id: &NoticeId) -> Result<(), StoreError>;
 
     // --- access ---
 

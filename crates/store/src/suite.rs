@@ -13,6 +13,7 @@ pub mod hosts;
 pub mod leases;
 pub mod machines;
 pub mod methods;
+pub mod notices;
 pub mod queue;
 pub mod sessions;
 pub mod signaling;
@@ -123,6 +124,11 @@ macro_rules! conformance {
                 a_credential_that_was_forgotten_does_not_come_back_by_its_run,
                 nobody_goes_back_to_an_earlier_version_while_a_run_holds_the_credential,
                 a_run_that_never_had_a_machine_gives_its_lease_back_with_its_end,
+            }
+            notices {
+                health_is_told_when_it_changes_and_nothing_is_as_good_as_connected,
+                a_notice_is_due_until_it_is_removed_and_not_before_its_time,
+                the_oldest_notices_are_forgotten_beyond_their_number,
             }
             access {
                 the_owner_is_made_once,

@@ -8,8 +8,8 @@ use crate::harness::{Lab, Reply, Running, Who};
 use crate::sign_in::{machine_of, report};
 
 /// A token for an hour, and one for a minute: the issuer decides how long each lives.
-const LONG: (&str, &str) = ("long", "2026-11-22T13:00:00Z");
-const SHORT: (&str, &str) = ("short", "2026-11-22T12:01:00Z");
+pub(crate) const LONG: (&str, &str) = ("long", "2026-11-22T13:00:00Z");
+pub(crate) const SHORT: (&str, &str) = ("short", "2026-11-22T12:01:00Z");
 const THIRD: (&str, &str) = ("third", "2026-11-22T12:30:00Z");
 
 /// Wrangler's file, which tells when its access token expires and nothing of its age.
@@ -18,7 +18,7 @@ fn wrangler((token, expires): (&str, &str)) -> Value {
     json!({"files": [{"path": ".config/.wrangler/config/default.toml", "base64": BASE64_STANDARD.encode(file)}]})
 }
 
-async fn sign_in(lab: &Lab, running: &Running, owner: &Who, tokens: (&str, &str)) -> Reply {
+pub(crate) async fn sign_in(lab: &Lab, running: &Running, owner: &Who, tokens: (&str, &str)) -> Reply {
     let click = json!({"provider": "wrangler", "method": "paste"});
     let started = running.person(owner, Method::POST, "/api/vm/auth", Some(click)).await.is(201);
     let machine = machine_of(lab, running, started["sessionId"].as_str().unwrap()).await;
@@ -31,24 +31,24 @@ async fn hand_in(running: &Running, machine: &Who, tokens: (&str, &str)) -> Repl
 }
 
 /// The machine of a run whose CLI runs.
-async fn open(lab: &Lab, running: &Running, owner: &Who) -> Who {
+pub(crate) async fn open(lab: &Lab, running: &Running, owner: &Who) -> Who {
     let click = json!({"provider": "wrangler", "columns": 80, "rows": 24});
     let run = running.person(owner, Method::POST, "/api/runs", Some(click)).await.is(201);
     began(lab, running, &run).await
 }
 
-async fn began(lab: &Lab, running: &Running, run: &Value) -> Who {
+pub(crate) async fn began(lab: &Lab, running: &Running, run: &Value) -> Who {
     let machine = machine_of(lab, running, run["runId"].as_str().unwrap()).await;
     report(running, &machine, json!([{"kind": "cli-started"}])).await.is(204);
     machine
 }
 
-async fn exits(lab: &Lab, running: &Running, machine: &Who, reports: Value) {
+pub(crate) async fn exits(lab: &Lab, running: &Running, machine: &Who, reports: Value) {
     report(running, machine, reports).await.is(204);
     lab.nothing_is_left().await;
 }
 
-async fn connected(running: &Running, owner: &Who) -> Value {
+pub(crate) async fn connected(running: &Running, owner: &Who) -> Value {
     running.person(owner, Method::GET, "/api/credentials", None).await.is(200)["credentials"][0].clone()
 }
 

@@ -11,7 +11,8 @@ use std::{
 
 use anteroom_machines::{Capabilities, CreateError, Driver, MachineSpec, Observed, OperationError, Reach, Usage};
 use anteroom_protocol::{
-    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, NoticeId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
+    credential::Health,
     provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
@@ -23,8 +24,8 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Restored, Store, StoreError,
-    Stored, StoredViews, TokenDigest, TokenRow, fake::FakeStore,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, NoticeRow, Placement, Restored, Store,
+    StoreError, Stored, StoredViews, TokenDigest, TokenRow, fake::FakeStore,
 };
 use anteroom_vault::{SealedCredential, SealedText};
 use async_trait::async_trait;
@@ -133,6 +134,10 @@ store_through_the_fuse! {
     fn note_trouble(id: &CredentialId, version: u32, trouble: Option<&str>) -> Result<(), StoreError>;
     fn rewrap(id: &CredentialId, version: u32, sealed: &SealedCredential) -> Result<(), StoreError>;
     fn remove_credential(owner: &UserId, id: &CredentialId) -> Result<bool, StoreError>;
+    fn tell_health(credential: &CredentialId, health: Health, notice: Option<&NoticeRow>) -> Result<bool, StoreError>;
+    fn due_notices(now: UnixMillis, limit: u32) -> Result<Vec<NoticeRow>, StoreError>;
+    fn put_off_notice(id: &NoticeId, due_at: UnixMillis) -> Result<(), StoreError>;
+    fn remove_notice(id: &NoticeId) -> Result<(), StoreError>;
     fn owner(candidate: &UserId, now: UnixMillis) -> Result<UserId, StoreError>;
     fn is_owner(user: &UserId) -> Result<bool, StoreError>;
     fn put_access(row: &AccessRow, now: UnixMillis) -> Result<(), StoreError>;

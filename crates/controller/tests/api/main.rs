@@ -16,6 +16,7 @@ mod kept;
 mod machines;
 mod methods;
 mod negotiation;
+mod notices;
 mod pool;
 mod queue;
 mod relays;

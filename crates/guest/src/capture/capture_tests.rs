@@ -162,3 +162,27 @@ async fn a_file_above_the_limit_is_refused_without_being_held() {
     fs::File::create(trial.file()).unwrap().set_len(1 << 34).unwrap();
     assert!(matches!(capture.finish().await.unwrap_err(), CaptureError::Incomplete(_)));
 }
+
+#[tokio::test]
+async fn a_link_or_a_pipe_in_the_place_of_a_credential_is_not_read() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let whole = elsewhere.path().join("auth.json");
+    fs::write(&whole, WHOLE).unwrap();
+    let refused = async |capture: Capture| capture.finish().await.unwrap_err().to_string();
+
+    let trial = Trial::new(".cli/auth.json");
+    let capture = trial.begin();
+    fs::create_dir(trial.home.path().join(".cli")).unwrap();
+    std::os::unix::fs::symlink(&whole, trial.file()).unwrap();
+    assert_eq!(refused(capture).await, ".cli/auth.json could not be read: it is a link, or behind one");
+
+    let trial = Trial::new(".cli/auth.json");
+    let capture = trial.begin();
+    std::os::unix::fs::symlink(elsewhere.path(), trial.home.path().join(".cli")).unwrap();
+    assert_eq!(refused(capture).await, ".cli/auth.json could not be read: it is a link, or behind one");
+
+    let trial = Trial::new("auth.json");
+    let capture = trial.begin();
+    rustix::fs::mknodat(rustix::fs::CWD, trial.file(), rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+    assert_eq!(refused(capture).await, "auth.json could not be read: it is no regular file");
+}

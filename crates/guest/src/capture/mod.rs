@@ -17,6 +17,10 @@ use anteroom_protocol::{
 };
 use anteroom_vault::rules;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use rustix::{
+    fs::{Mode, OFlags, ResolveFlags, open, openat2},
+    io::Errno,
+};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub use watch::{Watch, WatchError};
@@ -133,7 +137,7 @@ pub enum BeginError {
 pub(crate) fn read_files(home: &Path, rules: &CredentialRules) -> Result<Files, CaptureError> {
     let mut files = Files::new();
     for file in &rules.files {
-        match read_bounded(&home.join(&file.path)) {
+        match read_bounded(home, &file.path) {
             Ok(bytes) => files.push((file.path.clone(), bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(CaptureError::Read { path: file.path.clone(), source }),
@@ -151,10 +155,22 @@ pub(crate) fn as_captured(files: Files) -> CapturedCredential {
     CapturedCredential { files: files.into_iter().map(file).collect() }
 }
 
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a regular file below the home directory. Programs in the machine may put anything in its place: a link leads out of what the
+/// rules name, and a pipe is waited for without end.
+fn read_bounded(home: &Path, path: &str) -> io::Result<Vec<u8>> {
     use std::io::Read as _;
+    let home = open(home, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let how = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = openat2(home, path, how, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS);
+    let file = std::fs::File::from(file.map_err(|error| match error {
+        Errno::LOOP => io::Error::new(io::ErrorKind::InvalidData, "it is a link, or behind one"),
+        error => error.into(),
+    })?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
+    }
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(limits::MAX_CREDENTIAL_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    file.take(limits::MAX_CREDENTIAL_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

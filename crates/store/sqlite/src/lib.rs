@@ -11,7 +11,8 @@
 use std::{net::Ipv4Addr, path::Path};
 
 use anteroom_protocol::{
-    CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
+    CredentialId, Epoch, HostPattern, MachineId, NoticeId, ProviderId, SessionId, TokenId, UnixMillis, UserId, ViewId,
+    credential::Health,
     provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
@@ -23,8 +24,8 @@ use anteroom_session::{
     view::{View, ViewChange},
 };
 use anteroom_store::{
-    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, Placement, Restored, Store, StoreError,
-    Stored, StoredViews, TokenDigest, TokenRow,
+    AccessRow, CommitError, CredentialRow, Extras, FailedMachine, LeaseRow, NoticeRow, Placement, Restored, Store,
+    StoreError, Stored, StoredViews, TokenDigest, TokenRow,
 };
 use anteroom_vault::{SealedCredential, SealedText};
 use async_trait::async_trait;
@@ -37,6 +38,7 @@ mod hosts;
 mod leases;
 mod machines;
 mod methods;
+mod notices;
 mod sessions;
 mod signaling;
 mod tokens;
@@ -269,6 +271,27 @@ impl Store for SqliteStore {
 
     async fn remove_credential(&self, owner: &UserId, id: &CredentialId) -> Result<bool, StoreError> {
         credentials::remove(&self.database, owner, id).await
+    }
+
+    async fn tell_health(
+        &self,
+        credential: &CredentialId,
+        health: Health,
+        notice: Option<&NoticeRow>,
+    ) -> Result<bool, StoreError> {
+        notices::tell(&self.database, credential, health, notice).await
+    }
+
+    async fn due_notices(&self, now: UnixMillis, limit: u32) -> Result<Vec<NoticeRow>, StoreError> {
+        notices::due(&self.database, now, limit).await
+    }
+
+    async fn put_off_notice(&self, id: &NoticeId, due_at: UnixMillis) -> Result<(), StoreError> {
+        notices::put_off(&self.database, id, due_at).await
+    }
+
+    async fn remove_notice(&self, id: &NoticeId) -> Result<(), StoreError> {
+        notices::remove(&self.database, id).await
     }
 
     async fn owner(&self, candidate: &UserId, now: UnixMillis) -> Result<UserId, StoreError> {

@@ -7,6 +7,7 @@ use std::{
 
 use anteroom_protocol::{
     CredentialId, Epoch, HostPattern, MachineId, ProviderId, SessionId, UnixMillis, UserId,
+    credential::Health,
     provider::MethodKind,
     session::{Reason, SessionEvent},
     signaling::{Answer, LoggedCandidate, Offer, Side},
@@ -21,8 +22,8 @@ use anteroom_vault::SealedText;
 use super::views::ViewTables;
 use crate::{
     AccessRow, AddressPool, CommitError, CredentialRow, Extras, FailedMachine, Full, KEPT_CREDENTIAL_VERSIONS,
-    KEPT_LOG_BYTES, KEPT_LOGS, LeaseRow, MAX_ALLOWED_HOSTS, MAX_STOCK, Placement, Restored, StoreError, Stored,
-    TokenDigest, TokenRow, WantedLease, decided_at,
+    KEPT_LOG_BYTES, KEPT_LOGS, LeaseRow, MAX_ALLOWED_HOSTS, MAX_NOTICES, MAX_STOCK, NoticeRow, Placement, Restored,
+    StoreError, Stored, TokenDigest, TokenRow, WantedLease, decided_at,
 };
 
 /// Everything, in the order in which it came.
@@ -48,6 +49,8 @@ pub(super) struct Tables {
     pub(super) owner: Option<UserId>,
     pub(super) access: HashMap<TokenDigest, AccessRow>,
     pub(super) tokens: Vec<TokenRow>,
+    told: HashMap<CredentialId, Health>,
+    pub(super) notices: Vec<NoticeRow>,
     pub(super) views: ViewTables,
 }
 
@@ -497,6 +500,23 @@ impl Tables {
         if let Some(row) = newest.filter(|row| row.version == version) {
             row.trouble = trouble.map(str::to_owned);
         }
+    }
+
+    pub(super) fn tell_health(
+        &mut self,
+        credential: &CredentialId,
+        health: Health,
+        notice: Option<&NoticeRow>,
+    ) -> bool {
+        let is_news = self.told.get(credential).copied().unwrap_or(Health::Connected) != health;
+        if is_news {
+            self.told.insert(credential.clone(), health);
+            self.notices.extend(notice.cloned());
+            self.notices.sort_by_key(|notice| notice.created_at);
+            let too_many = self.notices.len().saturating_sub(MAX_NOTICES as usize);
+            self.notices.drain(..too_many);
+        }
+        is_news
     }
 
     pub(super) fn lease(&self, credential: &CredentialId) -> Option<&LeaseRow> {
