@@ -297,7 +297,7 @@ impl From<CommitError> for Uncommitted {
         match error {
             CommitError::Conflict(_) | CommitError::CredentialConflict(_) => Self::Conflict,
             // Only the creation of a session brings a key, and it looks at this error itself.
-            CommitError::Repeated(_) => Self::Error(Error::KeyReused),
+            CommitError::Repeated(made) => Self::Error(Error::Repeated(made)),
             CommitError::NoCapacity(full) => Self::Error(Error::NoCapacity(full)),
             // Only the creation of a session names a pooled machine, and it looks at this error itself.
             CommitError::MachineTaken(_) => Self::Conflict,

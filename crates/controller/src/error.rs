@@ -1,7 +1,7 @@
 //! Why a use case did not do what it was asked. How each becomes HTTP stands in `http::problems`.
 
 use anteroom_machines::OperationError;
-use anteroom_protocol::{ProviderId, run::LeaseHolder, sdpfrag::InvalidFragment, signaling::InvalidSignal};
+use anteroom_protocol::{ProviderId, SessionId, run::LeaseHolder, sdpfrag::InvalidFragment, signaling::InvalidSignal};
 use anteroom_session::{Refusal, view::ViewRefusal};
 use anteroom_store::{Full, StoreError};
 use anteroom_vault::sealed::OpenError;
@@ -75,6 +75,9 @@ pub enum Error {
     /// The idempotency key belongs to another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// A request with the same idempotency key has made this session at the same time.
+    #[error("this request has made session {0} before")]
+    Repeated(SessionId),
     /// There are as many machines, or sessions that wait for one, as there may be.
     #[error("there is no place: {0}")]
     NoCapacity(Full),

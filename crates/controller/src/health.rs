@@ -32,7 +32,7 @@ impl Controller {
         if !self.is_checkable(&provider.id) {
             return Err(Error::NotCheckable(row.provider));
         }
-        self.begin_run(user, &row.provider, false, |now| Run::check(CHECK_SIZE, now)).await
+        self.begin_run(user, &row.provider, (false, None), |now| Run::check(CHECK_SIZE, now)).await
     }
 
     pub(crate) fn is_checkable(&self, provider: &ProviderId) -> bool {

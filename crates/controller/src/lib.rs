@@ -17,6 +17,7 @@ mod guest;
 mod health;
 mod hosts;
 pub mod http;
+mod idempotency;
 mod machines;
 mod mask;
 mod notices;

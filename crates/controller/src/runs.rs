@@ -17,7 +17,10 @@ use anteroom_store::{CommitError, CredentialRow, Extras, Full, LeaseRow, WantedL
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::{Caller, Controller, Error, controller::Uncommitted, error::Noun, ports::random, wake::Waiter};
+use crate::{
+    Caller, Controller, Error, controller::Uncommitted, error::Noun, idempotency::check_key, ports::random,
+    wake::Waiter,
+};
 
 /// How many of a person's newest sessions are looked through for runs.
 const RECENT_SESSIONS: u32 = 200;
@@ -65,19 +68,47 @@ fn usual_rows() -> u16 {
 }
 
 impl Controller {
-    /// Starts a run.
+    /// Starts a run. With a key, a repeated request finds the run that the first one made.
     ///
     /// # Errors
-    /// Nothing is connected there, another run holds the credential, no capacity; nothing is stored then.
-    pub async fn start_run(&self, user: &UserId, request: StartRun) -> Result<RunView, Error> {
+    /// Nothing is connected there, another run holds the credential, no capacity, a key of another request; nothing is stored
+    /// then.
+    pub async fn start_run(&self, user: &UserId, request: StartRun, key: Option<String>) -> Result<RunView, Error> {
         let size = checked(&request)?;
+        check_key(key.as_deref())?;
         let StartRun { provider, arguments, prompt, terminal, take_over, .. } = request;
         let terminal = terminal.unwrap_or(prompt.is_none());
         let arguments = match &prompt {
             Some(prompt) => self.prompt_arguments(&provider, prompt)?,
             None => arguments,
         };
-        self.begin_run(user, &provider, take_over, |now| Run::new(arguments.clone(), size, terminal, now)).await
+        let run = |now| Run::new(arguments.clone(), size, terminal, now);
+        if let Some(key) = &key
+            && let Some(earlier) = self.store.session_by_key(user, key).await?
+        {
+            return self.begun_before(user, &earlier, &provider, &run(self.now())).await;
+        }
+        match self.begin_run(user, &provider, (take_over, key), run).await {
+            // The same request at the same time was first.
+            Err(Error::Repeated(earlier)) => self.begun_before(user, &earlier, &provider, &run(self.now())).await,
+            begun => begun,
+        }
+    }
+
+    /// The answer to a repeated request is that of the first one, as far as time has not gone on.
+    async fn begun_before(
+        &self,
+        user: &UserId,
+        earlier: &SessionId,
+        provider: &ProviderId,
+        again: &Run,
+    ) -> Result<RunView, Error> {
+        let session = self.load(&Caller::Person(user.clone()), earlier).await?.session;
+        let is_same = session.provider == *provider
+            && session.run.as_ref().is_some_and(|first| {
+                (&first.arguments, first.terminal, first.check) == (&again.arguments, again.terminal, again.check)
+            });
+        if is_same { view_of(&session) } else { Err(Error::KeyReused) }
     }
 
     fn prompt_arguments(&self, provider: &ProviderId, prompt: &str) -> Result<Vec<String>, Error> {
@@ -91,7 +122,7 @@ impl Controller {
         &self,
         user: &UserId,
         provider: &ProviderId,
-        take_over: bool,
+        (take_over, key): (bool, Option<String>),
         run: impl Fn(UnixMillis) -> Run,
     ) -> Result<RunView, Error> {
         let provider = self.catalogue.get(provider).ok_or_else(|| Error::UnknownProvider(provider.clone()))?;
@@ -112,7 +143,8 @@ impl Controller {
                 self.have_released(held, take_over, deadline).await?;
                 continue;
             }
-            match self.store_run(user, &credential, run(self.now()), lease).await {
+            let extras = Extras { lease, idempotency_key: key.clone(), ..Extras::default() };
+            match self.store_run(user, &credential, run(self.now()), extras).await {
                 // Somebody else was first.
                 Err(Error::CredentialInUse(_)) => {}
                 stored => return stored,
@@ -147,7 +179,7 @@ impl Controller {
         user: &UserId,
         credential: &CredentialRow,
         run: Run,
-        lease: Option<WantedLease>,
+        extras: Extras,
     ) -> Result<RunView, Error> {
         let of = (credential.provider.clone(), credential.id.clone());
         let id = SessionId::from_random(random(&*self.entropy));
@@ -160,7 +192,7 @@ impl Controller {
             else {
                 return Err(Error::Busy(1));
             };
-            let extras = self.placed(&change, Extras { lease: lease.clone(), ..Extras::default() });
+            let extras = self.placed(&change, extras.clone());
             match self.store.create_session(&session, Some(&change), extras).await {
                 Ok(()) => {
                     self.committed(&change.session, &change.writes);

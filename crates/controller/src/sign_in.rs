@@ -14,6 +14,7 @@ use crate::{
     Caller, Controller, CredentialView, Error,
     controller::{Decided, Uncommitted},
     error::Noun,
+    idempotency::check_key,
     ports::random,
 };
 
@@ -21,8 +22,6 @@ use crate::{
 const RECENT_SESSIONS: u32 = 64;
 /// Pooled machines that others may be first to, one after the other; the last try makes a new one.
 const MAX_MACHINES_TRIED: u32 = 4;
-/// The longest idempotency key. A UUID has 36 characters.
-const MAX_KEY_BYTES: usize = 128;
 
 /// What a click on *Connect* sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -153,14 +152,7 @@ impl Controller {
     }
 
     fn checked(&self, request: &StartSignIn, key: Option<&str>) -> Result<(&Provider, MethodKind), Error> {
-        if key.is_some_and(|key| {
-            key.is_empty() || key.len() > MAX_KEY_BYTES || !key.bytes().all(|b| b.is_ascii_graphic())
-        }) {
-            return Err(Error::Invalid {
-                field: "Idempotency-Key".to_owned(),
-                problem: format!("must be 1 to {MAX_KEY_BYTES} visible ASCII characters"),
-            });
-        }
+        check_key(key)?;
         if let Some(offer) = &request.webrtc_offer {
             check_offer("webrtcOffer.", offer)?;
         }

@@ -7,7 +7,7 @@ use anteroom_protocol::{CredentialId, MachineId, SessionId, TokenId, ViewId, sig
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
 
@@ -94,6 +94,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
             malformed(field, message)
         })
     }
+}
+
+/// The key with which a request is known again. One that is no text can't be taken, which the use case says.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Option<String> {
+    headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default().to_owned())
 }
 
 /// The session in the path. One that can't be an id is one that doesn't exist.

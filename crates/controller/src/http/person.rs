@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::{
-    extract::{InSession, Json, OfCredential, Params},
+    extract::{InSession, Json, OfCredential, Params, idempotency_key},
     gate::Person,
     openapi::Problems,
     problems::{Answer, missing},
@@ -110,9 +110,7 @@ pub(crate) async fn start(
     headers: HeaderMap,
     Json(request): Json<StartSignIn>,
 ) -> Answer<(StatusCode, Body<SignInStarted>)> {
-    // A key that is no text is one that can't be taken, which the use case says.
-    let key = headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default().to_owned());
-    Ok((StatusCode::CREATED, Body(controller.start(&user, request, key).await?)))
+    Ok((StatusCode::CREATED, Body(controller.start(&user, request, idempotency_key(&headers)).await?)))
 }
 
 /// The session, ended or not.

@@ -111,11 +111,11 @@ impl From<Error> for Failure {
                 "No provider has this id; GET /api/providers lists them.",
             )
             .field("provider"),
-            Error::KeyReused => Self::new(
+            Error::KeyReused | Error::Repeated(_) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "key-reused",
                 "Idempotency key used for another request",
-                "This Idempotency-Key came with another provider or offer before. Use a new key for each click.",
+                "This Idempotency-Key came with another request before. Use a new key for each.",
             )
             .field("Idempotency-Key"),
             Error::NoCapacity(full) => Self::new(

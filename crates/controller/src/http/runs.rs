@@ -6,7 +6,7 @@ use anteroom_protocol::run::RunView;
 use axum::{
     Json as Body,
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{
         IntoResponse as _, Response,
         sse::{Event, KeepAlive, Sse},
@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::{
     events::KEEP_ALIVE,
-    extract::{InRun, Json},
+    extract::{InRun, Json, idempotency_key},
     gate::Person,
     openapi::Problems,
     problems::Answer,
@@ -39,15 +39,18 @@ pub(crate) struct RunList {
 /// Starts a run: a CLI in a machine of its own, with the person's credential. 409 with `holder` when another run holds a
 /// credential that has one holder at a time.
 #[utoipa::path(
-    post, path = "/api/runs", tag = "person", request_body = StartRun,
+    post, path = "/api/runs", tag = "person",
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key finds the run of the first.")),
+    request_body = StartRun,
     responses((status = 201, description = "It is on its way.", body = RunView), Problems)
 )]
 pub(crate) async fn start_run(
     State(controller): Use,
     Person(user): Person,
+    headers: HeaderMap,
     Json(request): Json<StartRun>,
 ) -> Answer<(StatusCode, Body<RunView>)> {
-    Ok((StatusCode::CREATED, Body(controller.start_run(&user, request).await?)))
+    Ok((StatusCode::CREATED, Body(controller.start_run(&user, request, idempotency_key(&headers)).await?)))
 }
 
 /// The person's runs.

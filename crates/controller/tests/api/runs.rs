@@ -4,7 +4,7 @@ use anteroom_store::Store as _;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Lab, Reply, Running, Who};
+use crate::harness::{Lab, PERSON_HOST, Reply, Running, Who, request};
 use crate::sign_in::{SECRET, credential, machine_of, report};
 
 /// How new the first credential is, and the next ones.
@@ -309,4 +309,35 @@ async fn the_output_of_a_run_ends_with_its_exit_code() {
     lab.nothing_is_left().await;
     let (id, _) = runs(&lab, &running, &owner).await;
     running.person(&owner, Method::GET, &format!("/api/runs/{id}/output"), None).await.is_problem(409, "has-terminal");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_request_finds_the_run_that_the_first_one_made() {
+    let lab = Lab::new();
+    let running = lab.start().await;
+    let owner = running.owner().await;
+    connect(&lab, &running, &owner, FIRST).await;
+    let keyed = async |key: &str, body: Value| {
+        let mut request = request(PERSON_HOST, &owner, Method::POST, "/api/runs", Some(body));
+        request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        running.person_raw(request).await
+    };
+    let body = json!({"provider": "codex", "arguments": ["exec"]});
+    let (one, other) = tokio::join!(keyed("k1", body.clone()), keyed("k1", body.clone()));
+    let first = one.is(201);
+    assert_eq!(other.is(201), first, "neither is told that another run holds the credential");
+    assert_eq!(keyed("k1", body.clone()).await.is(201)["runId"], first["runId"]);
+    for other in [json!({"provider": "codex"}), json!({"provider": "codex", "arguments": ["exec"], "terminal": false})]
+    {
+        keyed("k1", other).await.is_problem(422, "key-reused");
+    }
+    keyed("", body.clone()).await.is_problem(422, "invalid-value");
+    keyed("k2", body).await.is_problem(409, "credential-in-use");
+    // Also when the run has ended.
+    let machine = machine_of(&lab, &running, first["runId"].as_str().unwrap()).await;
+    report(&running, &machine, json!([{"kind": "cli-started"}])).await.is(204);
+    exits(&running, &machine, 0).await;
+    lab.nothing_is_left().await;
+    let again = keyed("k1", json!({"provider": "codex", "arguments": ["exec"]})).await.is(201);
+    assert_eq!((&again["runId"], &again["state"]), (&first["runId"], &json!("ended")));
 }
