@@ -16,7 +16,9 @@ use crate::{
     config::{Config, Flags, Log},
     connect, doctor,
     edge::{SystemClock, SystemEntropy},
-    login, logs, machined, machines, mcp, providers, run, serve,
+    login, logs, machined, machines, mcp,
+    new_provider::{self, NewProvider},
+    providers, run, serve,
     user::User,
     vault, wiring,
 };
@@ -137,6 +139,8 @@ enum Image {
 enum Providers {
     /// Lists those that can be connected: built in, and from `providers_dir`.
     List,
+    /// Prints a file for a tool of your own, from its command and the file that it leaves.
+    New(Box<NewProvider>),
     /// Looks at files of your own, and says what is wrong with each, by line and key.
     Check {
         /// The files.
@@ -223,6 +227,10 @@ fn run(arguments: Arguments, key: Option<Secret<String>>) -> Done {
     }
     if let Command::Providers(Providers::Check { files }) = &arguments.command {
         return check_providers(files);
+    }
+    if let Command::Providers(Providers::New(wanted)) = &arguments.command {
+        print!("{}", new_provider::text(wanted).map_err(|finding| format!("that makes no provider: {finding}"))?);
+        return Ok(());
     }
     if let Command::Login { server } = &arguments.command {
         return log_in(server);

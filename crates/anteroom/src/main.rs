@@ -16,6 +16,7 @@ mod machined;
 mod machines;
 mod mcp;
 mod names;
+mod new_provider;
 mod process;
 mod providers;
 mod relay;
