@@ -61,12 +61,13 @@ fn of_format(format: FileFormat) -> CredentialRules {
     };
     let not_blank = if format == FileFormat::Opaque { Vec::new() } else { vec!["/t".to_owned()] };
     CredentialRules {
-        files: vec![CredentialFile { path: "a".to_owned(), format, not_blank, optional: false }],
+        files: vec![CredentialFile { path: "a".to_owned(), format, not_blank, optional: false, screen: None }],
         settle_ms: 0,
         rotates: false,
         account: Some(value("/t", Some("/e"))),
         freshness: Some(value("/at", None)),
         expires: Some(value("/until", None)),
+        lifetime_days: None,
     }
 }
 

@@ -5,7 +5,7 @@
 //! never removes an image: machines may run on it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, BufReader, IsTerminal as _, Write as _},
     os::unix::fs::PermissionsExt as _,
@@ -141,19 +141,21 @@ impl Recipe {
     }
 }
 
-/// One line for each provider, in order of the ids: id, who publishes the package (`npm` or `debian`), package, version,
-/// commands. `image/build` reads it.
+/// One line for each package, in order of the ids: id, who publishes the package (`npm` or `debian`), package, version, commands.
+/// What two providers share is the first one's. `image/build` reads it.
 pub(crate) fn pins(providers: &[Provider]) -> String {
-    let lines: BTreeMap<&str, String> = providers
-        .iter()
-        .map(|provider| {
-            let (id, install) = (provider.id.as_str(), &provider.install);
-            let publisher = if install.npm.is_some() { "npm" } else { "debian" };
-            let (package, version, commands) = (install.package(), &install.version, install.commands.join(","));
-            (id, format!("{id} {publisher} {package} {version} {commands}\n"))
-        })
-        .collect();
-    lines.into_values().collect()
+    let by_id: BTreeMap<&str, &Provider> = providers.iter().map(|provider| (provider.id.as_str(), provider)).collect();
+    let mut packages = BTreeSet::new();
+    let mut lines = String::new();
+    for (id, Provider { install, .. }) in by_id {
+        let publisher = if install.npm.is_some() { "npm" } else { "debian" };
+        let (package, version, commands) = (install.package(), &install.version, install.commands.join(","));
+        let pin = format!("{publisher} {package} {version} {commands}\n");
+        if packages.insert(pin.clone()) {
+            lines += &format!("{id} {pin}");
+        }
+    }
+    lines
 }
 
 /// A line `progress PERCENT WHAT`.

@@ -23,6 +23,8 @@ use crate::{
     ports::random,
 };
 
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
 impl Controller {
     /// Takes what the CLI left. The same again after it was saved is fine: the first reply may have been lost.
     ///
@@ -40,8 +42,9 @@ impl Controller {
             Ok(bundle) => bundle,
             Err(problem) => return self.refuse(id, problem.to_string()).await,
         };
+        let lifetime = provider.credential.lifetime_days;
         match bundle.examine(&provider.credential) {
-            Ok(examined) => self.keep(id, &bundle, &examined).await,
+            Ok(examined) => self.keep(id, &bundle, &self.with_lifetime(examined, lifetime)).await,
             Err(problem) => self.refuse(id, problem.to_string()).await,
         }
     }
@@ -69,6 +72,12 @@ impl Controller {
             }
         }
         Err(Error::Busy(MAX_CONFLICTS))
+    }
+
+    /// A credential that does not say when it stops working, and of which the provider's file knows it.
+    fn with_lifetime(&self, examined: Examined, days: Option<u32>) -> Examined {
+        let known = days.map(|days| self.now().plus_ms(i64::from(days) * DAY_MS));
+        Examined { expires_at: examined.expires_at.or(known), ..examined }
     }
 
     /// The row that is to be stored: the next version of the owner's credential for this provider.

@@ -220,9 +220,9 @@ impl Machine {
             ended = self.pastes(&login, pasted_in) => ended,
             ended = async {
                 let environment = cli_environment(&self.layout, &around, &login.method.environment);
-                match self.prepare(&login, credential) {
+                match self.prepare(&login, credential.clone()) {
                     Ok(capture) => {
-                        if self.run_cli(&login, environment, (asked, pasted), &pages).await == Some(0)
+                        if self.run_cli((&login, &credential), environment, (asked, pasted), &pages).await == Some(0)
                             && let Err(ended) = self.save(capture).await
                         {
                             return ended;
@@ -278,12 +278,13 @@ impl Machine {
     /// Runs the CLI to its end and returns its exit code, if it ran.
     async fn run_cli(
         &self,
-        login: &LoginPlan,
+        (login, credential): (&LoginPlan, &CredentialRules),
         environment: BTreeMap<String, String>,
         (asked, pasted): (mpsc::Receiver<Asked>, mpsc::Receiver<Secret<String>>),
         pages: &mpsc::Sender<String>,
     ) -> Option<i32> {
-        let setup = LoginSetup { plan: login.clone(), environment, home: self.layout.home.clone() };
+        let (plan, credential, home) = (login.clone(), credential.clone(), self.layout.home.clone());
+        let setup = LoginSetup { plan, environment, home, credential };
         let (events_in, mut events) = mpsc::channel(MAX_WAITING);
         let told = async {
             let mut code = None;

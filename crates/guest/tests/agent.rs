@@ -55,12 +55,14 @@ fn assignment(script: &str) -> Assignment {
                 format: FileFormat::Json,
                 not_blank: vec!["/token".to_owned()],
                 optional: false,
+                screen: None,
             }],
             settle_ms: 100,
             rotates: true,
             account: None,
             freshness: None,
             expires: None,
+            lifetime_days: None,
         },
     }
 }

@@ -105,6 +105,8 @@ pub struct RunPlan {
     pub terminal: bool,
     /// Whether changes of the credential's files are handed in.
     pub writes_back: bool,
+    /// Variables of the environment whose values are files of the credential, each by its path.
+    pub environment_files: BTreeMap<String, String>,
 }
 
 /// Whether a run is to end.

@@ -59,6 +59,9 @@ pub struct Run {
     /// Environment of runs alone; it comes after the one of `login.environment`.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Variables whose values are files of the credential, each by its path.
+    #[serde(default)]
+    pub environment_files: BTreeMap<String, String>,
 }
 
 /// Stands in `run.prompt` for the prompt.
@@ -117,6 +120,9 @@ pub struct CredentialRules {
     /// Where to read when it stops working for good, a time in the same forms. Not for what the CLI renews by itself.
     #[serde(default)]
     pub expires: Option<ValueSource>,
+    /// How many days it works from its sign-in, where it does not say so itself.
+    #[serde(default)]
+    pub lifetime_days: Option<u32>,
 }
 
 /// One file of a credential.
@@ -134,6 +140,10 @@ pub struct CredentialFile {
     /// Whether the credential is whole without it.
     #[serde(default)]
     pub optional: bool,
+    /// For what the CLI only shows: a regular expression (in the syntax of the crate regex-lite) that finds the file's content on the
+    /// CLI's screen at its good end, rows with line ends between them; its first group counts, or all of it.
+    #[serde(default)]
+    pub screen: Option<String>,
 }
 
 /// How a credential's file is read for the rules. Its bytes are kept as they are.
@@ -248,6 +258,7 @@ impl Provider {
             size,
             terminal,
             writes_back: self.credential.rotates,
+            environment_files: run.environment_files.clone(),
         }
     }
 
@@ -281,6 +292,14 @@ impl Provider {
         }
         for (index, file) in self.credential.files.iter().enumerate() {
             check_path(&file.path, || format!("credential.files[{index}].path"))?;
+            if let Some(screen) = &file.screen {
+                login::check_expression(screen, || format!("credential.files[{index}].screen"))?;
+            }
+        }
+        for (name, path) in self.run.iter().flat_map(|run| &run.environment_files) {
+            if !self.credential.files.iter().any(|file| file.path == *path) {
+                return Err(InvalidProvider::UnknownFile { field: format!("run.environment_files.{name}") });
+            }
         }
         for (field, source) in [
             ("credential.account", &self.credential.account),

@@ -895,6 +895,11 @@ export interface components {
             optional?: boolean;
             /** @description Relative to the home directory. */
             path: string;
+            /**
+             * @description For what the CLI only shows: a regular expression (in the syntax of the crate regex-lite) that finds the file's content on the
+             *     CLI's screen at its good end, rows with line ends between them; its first group counts, or all of it.
+             */
+            screen?: string | null;
         };
         CredentialId: string;
         /** @description What the credential is and when it is complete. */
@@ -904,6 +909,11 @@ export interface components {
             /** @description Its files. All that are not optional must be there. */
             files: components["schemas"]["CredentialFile"][];
             freshness?: components["schemas"]["ValueSource"] | null;
+            /**
+             * Format: int32
+             * @description How many days it works from its sign-in, where it does not say so itself.
+             */
+            lifetime_days?: number | null;
             /** @description Whether using it changes it (single-use refresh tokens), so that it has one holder at a time. */
             rotates: boolean;
             /**
@@ -1433,6 +1443,10 @@ export interface components {
             command: string[];
             /** @description The CLI's environment, beside what every program in the machine gets. */
             environment: {
+                [key: string]: string;
+            };
+            /** @description Variables of the environment whose values are files of the credential, each by its path. */
+            environmentFiles: {
                 [key: string]: string;
             };
             /** @description Files that are there before the CLI starts. The credential's come after them. */

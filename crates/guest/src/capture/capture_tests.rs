@@ -34,12 +34,14 @@ impl Trial {
                 format: FileFormat::Json,
                 not_blank: vec!["/tokens/access".to_owned(), "/tokens/refresh".to_owned()],
                 optional: false,
+                screen: None,
             }],
             settle_ms,
             rotates: true,
             account: None,
             freshness: None,
             expires: None,
+            lifetime_days: None,
         };
         Capture::begin(self.home.path(), rules).unwrap()
     }

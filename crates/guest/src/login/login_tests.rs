@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anteroom_protocol::{
-    provider::{Method, MethodKind, Reply, SeedFile},
+    provider::{CredentialFile, FileFormat, Method, MethodKind, Reply, SeedFile},
     session::UrlSource,
 };
 use tokio::{
@@ -21,7 +21,7 @@ const URL: &str =
 const DEADLINE: Duration = Duration::from_secs(20);
 
 struct Trial {
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
     events: mpsc::Receiver<LoginEvent>,
     asked: mpsc::Sender<Asked>,
     pasted: mpsc::Sender<Secret<String>>,
@@ -46,7 +46,31 @@ fn start_light(kind: MethodKind, script: &str) -> Trial {
     start_method(Method { kind, command, environment: BTreeMap::new(), code, replies }, Vec::new())
 }
 
+/// A credential in one file, whose content may stand on the screen.
+fn credential(screen: Option<&str>) -> CredentialRules {
+    let file = CredentialFile {
+        path: ".tool/token".to_owned(),
+        format: FileFormat::Opaque,
+        not_blank: Vec::new(),
+        optional: false,
+        screen: screen.map(str::to_owned),
+    };
+    CredentialRules {
+        files: vec![file],
+        settle_ms: 0,
+        rotates: false,
+        account: None,
+        freshness: None,
+        expires: None,
+        lifetime_days: None,
+    }
+}
+
 fn start_method(method: Method, files: Vec<SeedFile>) -> Trial {
+    start_showing(method, files, None)
+}
+
+fn start_showing(method: Method, files: Vec<SeedFile>, screen: Option<&str>) -> Trial {
     let home = tempfile::tempdir().unwrap();
     write_files(home.path(), files.iter().map(|file| (file.path.as_str(), file.content.as_bytes()))).unwrap();
     let plan = LoginPlan { method, files, url_hosts: vec!["auth.example.com".to_owned()] };
@@ -54,9 +78,9 @@ fn start_method(method: Method, files: Vec<SeedFile>) -> Trial {
     let (events_in, events) = mpsc::channel(16);
     let (asked, asked_out) = mpsc::channel(16);
     let (pasted, pasted_out) = mpsc::channel(16);
-    let setup = LoginSetup { plan, environment, home: home.path().to_owned() };
+    let setup = LoginSetup { plan, environment, home: home.path().to_owned(), credential: credential(screen) };
     tokio::spawn(run(setup, asked_out, pasted_out, events_in));
-    Trial { _home: home, events, asked, pasted }
+    Trial { home, events, asked, pasted }
 }
 
 impl Trial {
@@ -273,4 +297,40 @@ async fn request_to(listener: &tokio::net::TcpListener, on_to: &str) -> String {
     let reply = format!("HTTP/1.1 302 Found\r\nlocation: {on_to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     connection.write_all(reply.as_bytes()).await.unwrap();
     String::from_utf8_lossy(&request[..read]).into_owned()
+}
+
+#[tokio::test]
+async fn a_credential_that_is_only_shown_is_written_to_its_file_after_a_good_end_alone() {
+    for (code, expected) in [(0, Some("abc-1")), (3, None)] {
+        let script = format!("echo 'Your token:'; echo; echo '  abc-1'; echo; echo 'Keep it.'; exit {code}");
+        let method = Method {
+            kind: MethodKind::Desktop,
+            command: vec!["sh".to_owned(), "-c".to_owned(), script],
+            environment: BTreeMap::new(),
+            code: None,
+            replies: Vec::new(),
+        };
+        let mut trial = start_showing(method, Vec::new(), Some(r"Your token:\s+(\S+)"));
+        let exited = loop {
+            if let LoginEvent::Exited { code, .. } = trial.next().await {
+                break code;
+            }
+        };
+        assert_eq!(exited, code);
+        let written = std::fs::read_to_string(trial.home.path().join(".tool/token")).ok();
+        assert_eq!(written.as_deref(), expected, "exit code {code}");
+    }
+}
+
+#[tokio::test]
+async fn a_paste_has_its_ends_where_the_cli_asks_for_them() {
+    let mut trial = start_light(
+        MethodKind::Paste,
+        r#"printf '\033[?2004h'; echo https://auth.example.com/authorize; read -r code
+           [ "$code" = "$(printf '\033[200~code#state\033[201~')" ] && exit 0; exit 4"#,
+    );
+    assert_eq!(trial.next().await, LoginEvent::Started);
+    assert!(matches!(trial.next().await, LoginEvent::Url { .. }));
+    trial.pasted.send(Secret::new("code#state".to_owned())).await.unwrap();
+    assert_eq!(exit_of(&trial.all().await).0, 0);
 }

@@ -9,21 +9,26 @@ mod light;
 mod mask;
 mod replies;
 mod seed;
+mod shown;
 mod urls;
 mod watch;
 
 use std::{collections::BTreeMap, os::unix::process::ExitStatusExt as _, path::PathBuf, process::ExitStatus};
 
-use anteroom_protocol::{Secret, provider::LoginPlan, session::DeviceCode};
+use anteroom_protocol::{
+    Secret,
+    provider::{CredentialRules, LoginPlan},
+    session::DeviceCode,
+};
 use tokio::sync::mpsc;
 
-use self::watch::Watch;
 pub use self::{
     chooser::{Chooser, Found, PRINTED_GRACE, Verdict},
     mask::{cut, mask, masked_tail},
     seed::{SeedError, write_files},
     urls::{Refused, sign_in_url, urls_on},
 };
+use self::{shown::Shown, watch::Watch};
 use crate::{shim::Asked, terminal};
 
 /// What happens during a sign-in, in order.
@@ -68,6 +73,8 @@ pub struct LoginSetup {
     pub environment: BTreeMap<String, String>,
     /// The home directory, where the CLI starts.
     pub home: PathBuf,
+    /// What the credential is: some CLIs only show it.
+    pub credential: CredentialRules,
 }
 
 /// Runs the sign-in, its seed files being there, to the CLI's end. `asked` brings what the shims were given, `pasted` what the
@@ -87,6 +94,7 @@ pub async fn run(
         }
     };
     let _ = events.send(LoginEvent::Started).await;
+    let shown = Shown::new(&setup.credential);
     let mut watch = Watch::new(pty, setup.plan);
     let status = loop {
         let event = tokio::select! {
@@ -102,6 +110,12 @@ pub async fn run(
     };
     watch.last_words().await;
     let code = status.map_or(-1, exit_code);
+    if code == 0
+        && let Err(error) = shown.write(&setup.home, &watch.rows())
+    {
+        // The credential is missing then, which is reported.
+        tracing::warn!(%error, "what the CLI has shown is not kept");
+    }
     let _ = events.send(LoginEvent::Exited { code, detail: watch.tail() }).await;
 }
 

@@ -130,10 +130,15 @@ impl Watch {
                 return None;
             }
             Pasted::Stray(why) => why,
-            Pasted::Text if self.pty.type_text(&format!("{}\r", text.expose())) => return None,
+            Pasted::Text if self.pty.type_text(&self.typed(text.expose())) => return None,
             Pasted::Text => "The tool does not read what is typed.",
         };
         Some(LoginEvent::PasteRefused { detail: refused.to_owned() })
+    }
+
+    /// A pasted text with Enter after it. A CLI that asks where a paste ends takes an Enter that comes with it for a part of it.
+    fn typed(&self, text: &str) -> String {
+        if self.screen.brackets_pastes() { format!("\x1b[200~{text}\x1b[201~\r") } else { format!("{text}\r") }
     }
 
     /// Reads what the CLI wrote before it ended.
@@ -151,9 +156,13 @@ impl Watch {
         let _ = self.screen.draw_held_back();
     }
 
+    /// What a person would read, also what has scrolled away.
+    pub(super) fn rows(&self) -> Vec<String> {
+        self.screen.rows().into_iter().map(|row| row.text).collect()
+    }
+
     pub(super) fn tail(&self) -> String {
-        let rows: Vec<String> = self.screen.rows().into_iter().map(|row| row.text).collect();
-        masked_tail(&rows, TAIL_ROWS)
+        masked_tail(&self.rows(), TAIL_ROWS)
     }
 }
 

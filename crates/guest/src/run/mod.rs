@@ -72,8 +72,12 @@ async fn work(around: &Around<'_>, plan: RunPlan, rules: CredentialRules, mut st
         Err(Failed::Here(detail)) => return not_started(around, detail).await,
     };
     let mut link = Link::new(around.boot);
+    let environment = match environment(around, &plan) {
+        Ok(environment) => environment,
+        Err(detail) => return not_started(around, detail).await,
+    };
     let ran = tokio::select! {
-        ran = run_cli(around, &plan, &mut link, &mut stopped) => ran,
+        ran = run_cli(around, (&plan, &environment), &mut link, &mut stopped) => ran,
         () = keeper.keep(around.controller) => unreachable!("it keeps for ever"),
     };
     match ran {
@@ -98,23 +102,34 @@ async fn not_started(around: &Around<'_>, detail: String) -> Ended {
 /// From the CLI's start to its exit code; says what could not be started.
 async fn run_cli(
     around: &Around<'_>,
-    plan: &RunPlan,
+    (plan, environment): (&RunPlan, &BTreeMap<String, String>),
     link: &mut Link,
     stopped: &mut watch::Receiver<bool>,
 ) -> Result<i32, String> {
     if plan.terminal {
         let size = (plan.size.columns, plan.size.rows);
-        let (pty, child) = terminal::spawn(&plan.command, &around.environment, around.home, size)
-            .map_err(|error| error.to_string())?;
+        let (pty, child) =
+            terminal::spawn(&plan.command, environment, around.home, size).map_err(|error| error.to_string())?;
         around.reporter.report(Report::CliStarted).await;
         return Ok(Line::new(pty, child, plan.size).serve(link, stopped).await);
     }
     // The program may take as long as it likes to come.
     around.reporter.report(Report::CliStarted).await;
-    match pipes::start(plan, &around.environment, around.home, link, stopped).await? {
+    match pipes::start(plan, environment, around.home, link, stopped).await? {
         Ok(pipes) => Ok(pipes.serve(link, stopped).await),
         Err(code) => Ok(code),
     }
+}
+
+/// The CLI's environment, with what the provider wants there of the credential.
+fn environment(around: &Around<'_>, plan: &RunPlan) -> Result<BTreeMap<String, String>, String> {
+    let mut environment = around.environment.clone();
+    for (name, path) in &plan.environment_files {
+        let value = std::fs::read_to_string(around.home.join(path))
+            .map_err(|error| format!("{path}, which is to be {name} in the environment, could not be read: {error}"))?;
+        environment.insert(name.clone(), value.trim().to_owned());
+    }
+    Ok(environment)
 }
 
 enum Failed {

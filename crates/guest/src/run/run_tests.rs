@@ -67,8 +67,22 @@ fn file(text: &str) -> CapturedCredential {
 
 fn rules() -> CredentialRules {
     let path = ".cli/auth.json".to_owned();
-    let file = CredentialFile { path, format: FileFormat::Json, not_blank: vec!["/token".to_owned()], optional: false };
-    CredentialRules { files: vec![file], settle_ms: 100, rotates: true, account: None, freshness: None, expires: None }
+    let file = CredentialFile {
+        path,
+        format: FileFormat::Json,
+        not_blank: vec!["/token".to_owned()],
+        optional: false,
+        screen: None,
+    };
+    CredentialRules {
+        files: vec![file],
+        settle_ms: 100,
+        rotates: true,
+        account: None,
+        freshness: None,
+        expires: None,
+        lifetime_days: None,
+    }
 }
 
 async fn terminal_of(State(far): State<Far>, upgrade: WebSocketUpgrade) -> Response {
@@ -121,6 +135,7 @@ async fn start(script: &str, terminal: bool) -> Trial {
         size: SIZE,
         terminal,
         writes_back: true,
+        environment_files: BTreeMap::from([("FROM_FILE".to_owned(), ".cli/auth.json".to_owned())]),
     };
     let (home, (reporter, outbound)) = (tempfile::tempdir().unwrap(), reports::queue());
     let directory = home.path().to_owned();
@@ -223,7 +238,13 @@ async fn a_change_is_handed_in_while_the_cli_runs_and_a_blank_one_is_not() {
     trial.until_saved(&format!("{NEW}\n")).await;
     viewer.types("\r").await;
     viewer.types("\r").await;
-    trial.exit_code().await;
+    assert_eq!(trial.report().await, Report::CliStarted);
+    let missing = trial.report().await;
+    assert!(
+        matches!(&missing, Report::CredentialMissing { detail } if detail.contains("/token is blank")),
+        "{missing:?}"
+    );
+    assert_eq!(trial.exit_code().await, 0);
     assert_eq!(trial.saved(), [format!("{NEW}\n")]);
 }
 
@@ -347,4 +368,17 @@ async fn a_cli_that_ends_at_once_is_not_missed() {
         let _viewer = trial.viewer().await;
         assert_eq!(trial.exit_code().await, 0);
     }
+}
+
+#[tokio::test]
+async fn a_file_of_the_credential_is_in_the_environment_where_the_provider_wants_it() {
+    let mut trial = start("printf %s \"$FROM_FILE\"", false).await;
+    let mut viewer = trial.viewer().await;
+    let mut output = Vec::<u8>::new();
+    while output != OLD.as_bytes() {
+        if let Some((&BYTES, bytes)) = viewer.hears().await.split_first() {
+            output.extend(bytes);
+        }
+    }
+    assert_eq!(trial.exit_code().await, 0);
 }

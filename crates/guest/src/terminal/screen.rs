@@ -10,7 +10,7 @@ use alacritty_terminal::{
     event::{Event, EventListener, WindowSize},
     grid::Dimensions,
     index::{Column, Line},
-    term::{Config, MIN_COLUMNS, MIN_SCREEN_LINES, Osc52, cell::Flags},
+    term::{Config, MIN_COLUMNS, MIN_SCREEN_LINES, Osc52, TermMode, cell::Flags},
     vte::{
         Params, Parser, Perform,
         ansi::{CursorShape, CursorStyle, NamedColor, Processor, Rgb},
@@ -150,6 +150,12 @@ impl Screen {
         let used = rows.iter().rposition(|row| !row.text.is_empty()).map_or(0, |last| last + 1);
         rows.truncate(used);
         rows
+    }
+
+    /// Whether the program wants to be told where a paste begins and ends (DECSET 2004).
+    #[must_use]
+    pub fn brackets_pastes(&self) -> bool {
+        self.term.mode().contains(TermMode::BRACKETED_PASTE)
     }
 
     /// The targets of hyperlinks (OSC 8) on the grid, each once, in reading order.

@@ -158,7 +158,7 @@ impl Method {
     }
 }
 
-fn check_expression(text: &str, field: impl FnOnce() -> String) -> Result<(), InvalidProvider> {
+pub(super) fn check_expression(text: &str, field: impl FnOnce() -> String) -> Result<(), InvalidProvider> {
     match regex_lite::Regex::new(text) {
         Ok(_) => Ok(()),
         Err(problem) => Err(InvalidProvider::Expression { field: field(), problem: problem.to_string() }),
