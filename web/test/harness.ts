@@ -88,6 +88,12 @@ export async function choose({ page }: Desk, name: string, method: string): Prom
   await page.locator(`.method-menu [data-method="${method}"]`).click();
 }
 
+/** Chooses what is done seldom from a connected card's menu. */
+export async function chooseMore({ page }: Desk, name: string, item: string): Promise<void> {
+  await page.getByRole("button", { name: `More of ${name}` }).click();
+  await page.getByRole("menuitem", { name: item }).click();
+}
+
 /** The sign-in of this method has begun, and waits for the person. */
 export async function personsTurn({ mock, page }: Desk, method: "device" | "paste"): Promise<void> {
   await expect.poll(() => mock.session?.view.method, { timeout: SOON_MS }).toBe(method);

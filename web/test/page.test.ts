@@ -2,7 +2,7 @@
 
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { bringMachine, close, connect, type Desk, launch, live, open } from "./harness";
+import { bringMachine, chooseMore, close, connect, type Desk, launch, live, open } from "./harness";
 
 let browser: Browser;
 let desk: Desk;
@@ -23,13 +23,33 @@ describe("the dashboard", () => {
     const card = desk.page.locator('[data-provider="wrangler"]');
     await card.getByText("ada@example.test").waitFor();
     expect(await card.locator("time").textContent()).toBe("3 days ago");
-    await card.getByRole("button", { name: "Remove Wrangler" }).click();
+    await chooseMore(desk, "Wrangler", "Remove…");
+    await desk.page.getByRole("dialog", { name: "Remove Wrangler?" }).waitFor();
     await desk.page.keyboard.press("Escape");
     expect(desk.mock.credentials.size).toBe(1);
-    await card.getByRole("button", { name: "Remove Wrangler" }).click();
+    await chooseMore(desk, "Wrangler", "Remove…");
     await desk.page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
     await card.getByText("Not connected").waitFor();
     expect(desk.mock.credentials.size).toBe(0);
+  });
+
+  it("has a menu on a connected card, which gives the focus back, and so does what it opens", async () => {
+    desk.mock.connected("codex", "ada@example.test", 3);
+    await desk.page.reload();
+    const more = desk.page.getByRole("button", { name: "More of Codex" });
+    const isFocused = () => more.evaluate((element) => element === document.activeElement);
+    await more.press("ArrowDown");
+    await desk.page.getByRole("menu", { name: "More of Codex" }).waitFor();
+    await desk.page.keyboard.press("Escape");
+    await desk.page.getByRole("menu").waitFor({ state: "detached" });
+    expect(await isFocused()).toBe(true);
+    await more.press("ArrowUp");
+    await desk.page.keyboard.press("Enter");
+    await desk.page.getByRole("dialog", { name: "Remove Codex?" }).waitFor();
+    await desk.page.keyboard.press("Escape");
+    await desk.page.getByRole("dialog").waitFor({ state: "detached" });
+    expect(await isFocused()).toBe(true);
+    expect(desk.mock.credentials.size).toBe(1);
   });
 
   it("can be used by the keyboard alone", async () => {

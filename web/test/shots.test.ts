@@ -9,6 +9,7 @@ import { Refused } from "../dev/sessions.mjs";
 import {
   administer,
   bringMachine,
+  chooseMore,
   close,
   type Desk,
   hangUp,
@@ -182,7 +183,7 @@ async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Prom
   await connection(desk, shot);
   await machines(desk, shot);
   await light(desk, shot);
-  await page.getByRole("button", { name: "Remove Wrangler" }).click();
+  await chooseMore(desk, "Wrangler", "Remove…");
   await shot("2-remove");
   await page.keyboard.press("Escape");
   mock.ahead = 2;

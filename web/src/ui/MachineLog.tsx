@@ -5,8 +5,8 @@ import type { MachineLog as Log } from "../api/types";
 import { logOf } from "../app/machines";
 import { ago } from "../app/time";
 import { Header } from "./Header";
-import { short, Time } from "./Machines";
-import { CopyButton, FocusedHeading } from "./parts";
+import { short } from "./Machines";
+import { CopyButton, FocusedHeading, Time } from "./parts";
 
 export function MachineLog({ id }: { id: string }) {
   const [log, setLog] = useState<Log | string>();

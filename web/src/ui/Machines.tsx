@@ -1,12 +1,12 @@
 //! The administrator's page: every machine with what it is for and what it uses, and those that failed.
 
-import { type ReactNode, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 import type { FailedMachine, MachineList, MachineState, MachineView } from "../api/types";
 import { destroyMachine, machines, refreshMachines, stopMachine } from "../app/machines";
 import { useStore } from "../app/store";
-import { ago, exactly, lasted } from "../app/time";
+import { ago, lasted } from "../app/time";
 import { Header } from "./Header";
-import { Confirm, FocusedHeading } from "./parts";
+import { Confirm, FocusedHeading, Time } from "./parts";
 
 /** How often the list is fetched while it is looked at. */
 const REFRESH_MS = 3_000;
@@ -243,14 +243,6 @@ function LogLink({ id }: { id: string }) {
     <a className="button" href={`#/machines/${id}`}>
       Log <span className="off-screen">of {short(id)}</span>
     </a>
-  );
-}
-
-export function Time({ at, children }: { at: number; children: ReactNode }) {
-  return (
-    <time dateTime={new Date(at).toISOString()} title={exactly(at)}>
-      {children}
-    </time>
   );
 }
 

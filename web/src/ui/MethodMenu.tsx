@@ -1,10 +1,10 @@
-//! A button that opens the ways to sign in as a menu. Choosing one is the act itself.
+//! A button that opens the ways to sign in as a menu.
 
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import type { ReactNode } from "react";
 import type { Method } from "../api/types";
 import { WAYS } from "../session/methods";
 import { CheckIcon, ChevronIcon } from "./icons";
-import { moveFor } from "./menu";
+import { Menu, MenuItem } from "./Menu";
 
 interface MethodMenuProps {
   methods: readonly Method[];
@@ -20,108 +20,24 @@ interface MethodMenuProps {
 }
 
 export function MethodMenu({ methods, marked, look, label, children, disabled, onChoose }: MethodMenuProps) {
-  const [openAt, setOpenAt] = useState<number>();
-  const button = useRef<HTMLButtonElement>(null);
-  const id = useId();
-  const isOpen = openAt !== undefined;
-  const close = () => {
-    setOpenAt(undefined);
-    button.current?.focus();
-  };
-  const openByKey = (event: KeyboardEvent) => {
-    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-    event.preventDefault();
-    setOpenAt(event.key === "ArrowUp" ? methods.length - 1 : 0);
-  };
-  return (
+  const face = (
     <>
-      <button
-        ref={button}
-        type="button"
-        className={`button ${look}`}
-        aria-haspopup="menu"
-        aria-expanded={isOpen}
-        aria-controls={isOpen ? id : undefined}
-        aria-label={label}
-        title={label}
-        disabled={disabled}
-        onClick={() => setOpenAt(isOpen ? undefined : 0)}
-        onKeyDown={openByKey}
-      >
-        {children}
-        <ChevronIcon />
-      </button>
-      {isOpen && (
-        <Ways
-          id={id}
-          methods={methods}
-          marked={marked}
-          startAt={openAt}
-          button={button}
-          onClose={close}
-          onLeave={() => setOpenAt(undefined)}
-          onChoose={(method) => {
-            close();
-            onChoose(method);
-          }}
-        />
-      )}
+      {children}
+      <ChevronIcon />
     </>
   );
-}
-
-interface WaysProps {
-  id: string;
-  methods: readonly Method[];
-  marked: Method | undefined;
-  startAt: number;
-  button: React.RefObject<HTMLButtonElement | null>;
-  /** Back to the button. */
-  onClose: () => void;
-  /** The person is somewhere else already. */
-  onLeave: () => void;
-  onChoose: (method: Method) => void;
-}
-
-function Ways({ id, methods, marked, startAt, button, onClose, onLeave, onChoose }: WaysProps) {
-  const list = useRef<HTMLDivElement>(null);
-  const items = () => [...(list.current?.querySelectorAll<HTMLElement>("button") ?? [])];
-  useEffect(() => {
-    list.current?.scrollIntoView({ block: "nearest" });
-    list.current?.querySelectorAll<HTMLElement>("button")[startAt]?.focus();
-  }, [startAt]);
-  useEffect(() => {
-    const elsewhere = ({ target }: Event) => {
-      const isHere = list.current?.contains(target as Node) || button.current?.contains(target as Node);
-      if (!isHere) onLeave();
-    };
-    document.addEventListener("pointerdown", elsewhere);
-    return () => document.removeEventListener("pointerdown", elsewhere);
-  }, [button, onLeave]);
-  const onKeyDown = (event: KeyboardEvent) => {
-    const all = items();
-    const move = moveFor(event.key, all.indexOf(document.activeElement as HTMLElement), all.length);
-    if (move === undefined) return;
-    // Tab goes on from the button.
-    if (move !== "leave") event.preventDefault();
-    if (typeof move === "object") all[move.to]?.focus();
-    else onClose();
-  };
   return (
-    <div
-      ref={list}
-      id={id}
-      role="menu"
+    <Menu
+      of="Ways to sign in"
       className="method-menu"
-      aria-label="Ways to sign in"
-      onKeyDown={onKeyDown}
+      look={look}
+      label={label}
+      face={face}
+      disabled={disabled}
     >
       {methods.map((method) => (
-        <button
+        <MenuItem
           key={method}
-          type="button"
-          role="menuitem"
-          tabIndex={-1}
           data-method={method}
           data-marked={method === marked || undefined}
           onClick={() => onChoose(method)}
@@ -131,8 +47,8 @@ function Ways({ id, methods, marked, startAt, button, onClose, onLeave, onChoose
             {WAYS[method]}
             {method === marked && <span className="off-screen">, as it is now</span>}
           </span>
-        </button>
+        </MenuItem>
       ))}
-    </div>
+    </Menu>
   );
 }

@@ -1,22 +1,20 @@
 //! One provider: what it is, whether it is connected since when and by whom, and what can be done.
 
 import { useState } from "react";
-import type { Credential, Holder, Provider } from "../api/types";
-import { connect } from "../app/current";
+import type { Credential, Provider } from "../api/types";
 import { remove } from "../app/providers";
-import { addressOfRun, goToSession } from "../app/route";
-import { ago, clock, exactly } from "../app/time";
-import { WAYS } from "../session/methods";
-import { MethodMenu } from "./MethodMenu";
-import { OpenRun } from "./OpenRun";
-import { Confirm, Monogram } from "./parts";
+import { ago } from "../app/time";
+import { CardActions, type OverCard } from "./CardActions";
+import { HeldBy } from "./Holder";
+import { Confirm, Monogram, Time } from "./parts";
 
 export function ProviderCard({ provider }: { provider: Provider }) {
-  const [asking, setAsking] = useState(false);
+  const [over, setOver] = useState<OverCard>();
   const [failure, setFailure] = useState<string>();
-  const { credential } = provider;
+  const credential = provider.credential ?? undefined;
+  const close = () => setOver(undefined);
   const drop = async (id: string) => {
-    setAsking(false);
+    close();
     setFailure(await remove(id));
   };
   return (
@@ -30,20 +28,20 @@ export function ProviderCard({ provider }: { provider: Provider }) {
         <Status provider={provider} />
       </div>
       <p className="card-text">{provider.description}</p>
-      <Facts credential={credential ?? undefined} name={provider.name} />
+      <Facts credential={credential} name={provider.name} />
       {failure && (
         <p className="error" role="alert">
           {failure}
         </p>
       )}
-      <Actions provider={provider} onFailure={setFailure} onRemove={() => setAsking(true)} />
-      {asking && credential && (
+      <CardActions provider={provider} onFailure={setFailure} onOpen={setOver} />
+      {over === "removal" && credential && (
         <Confirm
           title={`Remove ${provider.name}?`}
           confirm="Remove"
           keep="Keep it"
           onConfirm={() => void drop(credential.id)}
-          onClose={() => setAsking(false)}
+          onClose={close}
         >
           <p>
             The sealed credential is deleted here for good. {provider.vendor} is not told: to end the sign-in
@@ -71,12 +69,7 @@ function Facts({ credential, name }: { credential: Credential | undefined; name:
       <dt>Connected</dt>
       <dd>
         {credential ? (
-          <time
-            dateTime={new Date(credential.connectedAt).toISOString()}
-            title={exactly(credential.connectedAt)}
-          >
-            {ago(credential.connectedAt, Date.now())}
-          </time>
+          <Time at={credential.connectedAt}>{ago(credential.connectedAt, Date.now())}</Time>
         ) : (
           "—"
         )}
@@ -86,79 +79,5 @@ function Facts({ credential, name }: { credential: Credential | undefined; name:
       <dt>In use</dt>
       <dd>{credential?.holder ? <HeldBy holder={credential.holder} name={name} /> : "—"}</dd>
     </dl>
-  );
-}
-
-/** A credential that rotates is one run's at a time. */
-function HeldBy({ holder: { runId, since }, name }: { holder: Holder; name: string }) {
-  return (
-    <>
-      by{" "}
-      <a href={addressOfRun(runId)} data-holder={runId}>
-        a run<span className="off-screen"> of {name}</span>
-      </a>{" "}
-      since{" "}
-      <time dateTime={new Date(since).toISOString()} title={exactly(since)}>
-        {clock(since, Date.now())}
-      </time>
-    </>
-  );
-}
-
-interface ActionsProps {
-  provider: Provider;
-  onFailure: (failure: string | undefined) => void;
-  onRemove: () => void;
-}
-
-function Actions({ provider, onFailure, onRemove }: ActionsProps) {
-  const { id, name, session, credential, runnable } = provider;
-  if (session) {
-    return (
-      <div className="actions">
-        <button type="button" className="button primary" onClick={() => goToSession(session.sessionId)}>
-          Continue <span className="off-screen">signing in to {name}</span>
-        </button>
-      </div>
-    );
-  }
-  return (
-    <div className="actions">
-      {credential && runnable && <OpenRun provider={id} name={name} onFailure={onFailure} />}
-      <Connect provider={provider} />
-      {credential && (
-        <button type="button" className="button plain" onClick={onRemove}>
-          Remove <span className="off-screen">{name}</span>
-        </button>
-      )}
-    </div>
-  );
-}
-
-/** The way that this person took last, at one click; the others beside it. */
-function Connect({ provider }: { provider: Provider }) {
-  const { id, name, credential, method, methods } = provider;
-  const look = credential ? "" : "primary";
-  const hasOthers = methods.length > 1;
-  return (
-    <div className={hasOthers ? "split" : undefined}>
-      <button
-        type="button"
-        className={`button ${look}`}
-        title={hasOthers ? WAYS[method] : undefined}
-        onClick={() => connect(id, method)}
-      >
-        {credential ? "Reconnect" : "Connect"} <span className="off-screen">{name}</span>
-      </button>
-      {hasOthers && (
-        <MethodMenu
-          methods={methods}
-          marked={method}
-          look={look}
-          label={`Other ways to sign in to ${name}`}
-          onChoose={(chosen) => connect(id, chosen)}
-        />
-      )}
-    </div>
   );
 }

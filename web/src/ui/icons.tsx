@@ -139,7 +139,7 @@ export const BiggerIcon = () => (
 
 export const MoreIcon = () => (
   <Icon>
-    <path d="M4.5 10v.1M10 10v.1M15.5 10v.1" />
+    <path className="icon-dots" d="M4.5 10v.1M10 10v.1M15.5 10v.1" />
   </Icon>
 );
 

@@ -1,7 +1,8 @@
 //! Small parts that several views share.
 
-import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from "react";
 import { copyText } from "../app/copy";
+import { exactly } from "../app/time";
 
 /** A provider's letters. Neutral on purpose: a mark of somebody else's is not ours to show. */
 export function Monogram({ name }: { name: string }) {
@@ -28,6 +29,15 @@ export function FocusedHeading({ children, className }: { children: ReactNode; c
   );
 }
 
+/** A time in words, with all of it for machines and for whoever points at it. */
+export function Time({ at, children }: { at: number; children: ReactNode }) {
+  return (
+    <time dateTime={new Date(at).toISOString()} title={exactly(at)}>
+      {children}
+    </time>
+  );
+}
+
 /** Copies a text, and says so for a moment. The label keeps its width, so nothing moves. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
   const [copied, setCopied] = useState<"no" | "yes" | "failed">("no");
@@ -45,6 +55,40 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
   );
 }
 
+interface DialogProps {
+  title: string;
+  /** Its look beside `dialog`. */
+  className?: string;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+/** The browser's own dialog: it keeps the focus, takes Escape, and gives the focus back. */
+export function Dialog({ title, className = "", onClose, children }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  // It has to be closed while it is still in the page: only then the focus goes back to where it came from.
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    if (element && !element.open) element.showModal();
+    return () => element?.close();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      className={`dialog ${className}`}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
 interface ConfirmProps {
   title: string;
   children: ReactNode;
@@ -56,27 +100,11 @@ interface ConfirmProps {
   onClose: () => void;
 }
 
-/** Asks before something that can't be undone. The browser's own dialog keeps the focus and takes Escape. */
+/** Asks before something that can't be undone. */
 export function Confirm({ title, children, confirm, keep, isBusy, onConfirm, onClose }: ConfirmProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const id = useId();
-  useEffect(() => {
-    const element = dialog.current;
-    if (element && !element.open) element.showModal();
-    return () => element?.close();
-  }, []);
   return (
-    <dialog
-      ref={dialog}
-      className="confirm"
-      aria-labelledby={id}
-      onCancel={(event) => {
-        event.preventDefault();
-        onClose();
-      }}
-    >
-      <h2 id={id}>{title}</h2>
-      <div className="confirm-text">{children}</div>
+    <Dialog title={title} onClose={onClose}>
+      <div className="dialog-text">{children}</div>
       <div className="actions">
         {/* biome-ignore lint/a11y/noAutofocus: a dialog's focus begins at the harmless choice */}
         <button type="button" className="button" autoFocus onClick={onClose}>
@@ -86,6 +114,6 @@ export function Confirm({ title, children, confirm, keep, isBusy, onConfirm, onC
           {confirm}
         </button>
       </div>
-    </dialog>
+    </Dialog>
   );
 }
