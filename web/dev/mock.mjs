@@ -142,6 +142,12 @@ export class Mock {
     });
   }
 
+  /** What is known of whether a provider's credential still works. */
+  healthOf(provider, health, healthDetail, expiresAt) {
+    const told = { health, ...(healthDetail && { healthDetail }), ...(expiresAt && { expiresAt }) };
+    this.credentials.set(provider, { ...this.credentials.get(provider), ...told });
+  }
+
   async #serve(request, response) {
     const gone = new AbortController();
     response.on("close", () => gone.abort());

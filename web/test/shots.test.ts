@@ -21,6 +21,12 @@ import {
   watching,
 } from "./harness";
 
+const DAY_MS = 86_400_000;
+/** A window, and a telephone, with the ends of their pictures' names. */
+const WIDTHS = [
+  [1280, ""],
+  [390, "-narrow"],
+] as const;
 const out = fileURLToPath(new URL("out/shots/", import.meta.url));
 let browser: Browser;
 
@@ -98,6 +104,25 @@ async function machines({ page, mock }: Desk, shot: (name: string) => Promise<un
   await page.getByRole("heading", { name: "Connections" }).waitFor();
 }
 
+/** Connections that expire or need a sign-in, wide and narrow. */
+async function connections(desk: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
+  const { page, mock } = desk;
+  mock.connected("codex", "ada@example.test", 12);
+  mock.connected("claude-code", "ada@example.test", 40);
+  mock.healthOf("wrangler", "expiring", undefined, Date.now() + 3 * DAY_MS);
+  mock.healthOf("codex", "needs-sign-in", "OpenAI refused the refresh token: it was used already.");
+  await page.reload();
+  await page.getByText("Needs sign-in").waitFor();
+  for (const [width, end] of WIDTHS) {
+    await page.setViewportSize({ width, height: width === 390 ? 1200 : 800 });
+    await shot(`35-health${end}`);
+  }
+  for (const provider of ["codex", "claude-code"]) mock.credentials.delete(provider);
+  mock.healthOf("wrangler", "connected");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.reload();
+}
+
 /** Another page takes the desktop; this one sees it, and takes it back. */
 async function elsewhere({ page, context }: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
   const other = await context.newPage();
@@ -128,10 +153,7 @@ async function light({ page, mock }: Desk, shot: (name: string) => Promise<unkno
   };
   // Opened by the keyboard, anew at each width: that shows the focus, and where the menu goes.
   const menu = async (button: string, name: string) => {
-    for (const [width, end] of [
-      [1280, ""],
-      [390, "-narrow"],
-    ] as const) {
+    for (const [width, end] of WIDTHS) {
       await page.setViewportSize({ width, height: width === 390 ? 844 : 800 });
       await page.getByRole("button", { name: button }).press("ArrowDown");
       await page.getByRole("menu").waitFor();
@@ -183,6 +205,7 @@ async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Prom
   await connection(desk, shot);
   await machines(desk, shot);
   await light(desk, shot);
+  await connections(desk, shot);
   await chooseMore(desk, "Wrangler", "Remove…");
   await shot("2-remove");
   await page.keyboard.press("Escape");

@@ -1,5 +1,5 @@
 //! The wire's types under the names that the page uses. They come from the controller's OpenAPI document; nothing
-//! is declared here a second time.
+//! is declared here a second time. What the document does not have yet stands in one block at the end.
 
 import type { components, paths } from "./schema";
 
@@ -59,6 +59,16 @@ export type FailedMachine = MachineList["failed"][number];
 export type MachineLog = Json<"/api/machines/{id}/logs">;
 export type Me = Json<"/api/me">;
 export type Provider = Json<"/api/providers">["providers"][number];
-export type Credential = NonNullable<Provider["credential"]>;
+export type Credential = NonNullable<Provider["credential"]> & Partial<Coming["CredentialHealth"]>;
 /** The run that holds a credential which rotates. */
 export type Holder = NonNullable<Credential["holder"]>;
+// Until the document has them. Then everything from here on goes, and `Credential` is what its provider has.
+
+interface Coming {
+  /** Of a `CredentialView`. */
+  CredentialHealth: {
+    health: "connected" | "expiring" | "needs-sign-in" | null;
+    healthDetail: string | null;
+    expiresAt: UnixMillis | null;
+  };
+}

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ago, clock, lasted } from "./time";
+import { ago, clock, lasted, until } from "./time";
 
 it("times past are told in the largest unit that fits", () => {
   const table = [
@@ -17,6 +17,24 @@ it("times past are told in the largest unit that fits", () => {
 
 it("a server's clock that is ahead makes no future", () => {
   expect(ago(2000, 1000)).toBe("just now");
+});
+
+it("times to come are told in the largest unit of which there are two, rounded", () => {
+  const table = [
+    [1, "in 1 minute"],
+    [119 * 60_000, "in 2 hours"],
+    [80 * 60_000, "in 80 minutes"],
+    [35 * 3_600_000, "in 35 hours"],
+    [36 * 3_600_000, "in 2 days"],
+    [30 * 86_400_000 - 5_000, "in 30 days"],
+    [365 * 86_400_000, "in 365 days"],
+  ] as const;
+  for (const [ms, text] of table) expect(until(1_000_000_000_000 + ms, 1_000_000_000_000)).toBe(text);
+});
+
+it("what is over is not to come", () => {
+  expect(until(1000, 1000)).toBeUndefined();
+  expect(until(999, 1000)).toBeUndefined();
 });
 
 it("how long something is there is told in the largest unit of which there are two", () => {

@@ -2,6 +2,7 @@
 
 import type { Provider } from "../api/types";
 import { connect } from "../app/current";
+import type { Health } from "../app/health";
 import { goToSession } from "../app/route";
 import { WAYS } from "../session/methods";
 import { MoreIcon } from "./icons";
@@ -14,12 +15,14 @@ export type OverCard = "removal";
 
 interface CardActionsProps {
   provider: Provider;
+  /** Of a credential, where there is one. */
+  health: Health | undefined;
   onFailure: (failure: string | undefined) => void;
   onOpen: (what: OverCard) => void;
 }
 
-export function CardActions({ provider, onFailure, onOpen }: CardActionsProps) {
-  const { id, name, session, credential, runnable } = provider;
+export function CardActions({ provider, health, onFailure, onOpen }: CardActionsProps) {
+  const { name, session } = provider;
   if (session) {
     return (
       <div className="actions">
@@ -31,11 +34,30 @@ export function CardActions({ provider, onFailure, onOpen }: CardActionsProps) {
   }
   return (
     <div className="actions">
-      {credential && runnable && <OpenRun provider={id} name={name} onFailure={onFailure} />}
-      <Connect provider={provider} look={credential ? "" : "primary"} />
-      {credential && <More name={name} onOpen={onOpen} />}
+      {health ? (
+        <OfConnected provider={provider} health={health} onFailure={onFailure} />
+      ) : (
+        <Connect provider={provider} look="primary" />
+      )}
+      {health && <More name={name} onOpen={onOpen} />}
     </div>
   );
+}
+
+/** What helps now comes first. A credential that seems not to work can be tried all the same: its CLI knows best. */
+function OfConnected({
+  provider,
+  health,
+  onFailure,
+}: Omit<CardActionsProps, "onOpen" | "health"> & { health: Health }) {
+  const { id, name, runnable } = provider;
+  const isBroken = health.at === "needs-sign-in";
+  const look = (isFirst: boolean) => (isFirst ? "primary" : "");
+  const open = runnable && (
+    <OpenRun key="open" provider={id} name={name} look={look(!isBroken)} onFailure={onFailure} />
+  );
+  const reconnect = <Connect key="connect" provider={provider} look={look(isBroken)} />;
+  return isBroken ? [reconnect, open] : [open, reconnect];
 }
 
 /** The way that this person took last, at one click; the others beside it. What is connected stays until the new one is saved. */

@@ -14,6 +14,8 @@ interface OpenRunProps {
   /** What the CLI is given behind its command. */
   args?: readonly string[];
   label?: string;
+  /** The button's look beside `button`. */
+  look?: string;
   onFailure: (failure: string | undefined) => void;
 }
 
@@ -26,7 +28,8 @@ interface Asked extends InUse {
   failure?: string;
 }
 
-export function OpenRun({ provider, name, args = [], label = "Open", onFailure }: OpenRunProps) {
+export function OpenRun(props: OpenRunProps) {
+  const { provider, name, args = [], label = "Open", look = "primary", onFailure } = props;
   const [isOpening, setOpening] = useState(false);
   const [asked, setAsked] = useState<Asked>();
   const wanted = useWanted();
@@ -56,7 +59,7 @@ export function OpenRun({ provider, name, args = [], label = "Open", onFailure }
   };
   return (
     <>
-      <button type="button" className="button primary" disabled={isOpening} onClick={() => void open()}>
+      <button type="button" className={`button ${look}`} disabled={isOpening} onClick={() => void open()}>
         {isOpening ? "Opening…" : label} <span className="off-screen">{name}</span>
       </button>
       {asked && <TakeOver name={name} asked={asked} onConfirm={() => void takeOver(asked)} onClose={close} />}

@@ -2,6 +2,7 @@
 
 import { useState } from "react";
 import type { Credential, Provider } from "../api/types";
+import { type Health, healthOf } from "../app/health";
 import { remove } from "../app/providers";
 import { ago } from "../app/time";
 import { CardActions, type OverCard } from "./CardActions";
@@ -11,30 +12,31 @@ import { Confirm, Monogram, Time } from "./parts";
 export function ProviderCard({ provider }: { provider: Provider }) {
   const [over, setOver] = useState<OverCard>();
   const [failure, setFailure] = useState<string>();
-  const credential = provider.credential ?? undefined;
+  const credential: Credential | undefined = provider.credential ?? undefined;
+  const health = credential && healthOf(credential, Date.now());
   const close = () => setOver(undefined);
   const drop = async (id: string) => {
     close();
     setFailure(await remove(id));
   };
   return (
-    <li className="card" data-provider={provider.id}>
+    <li className="card" data-provider={provider.id} data-health={health?.at}>
       <div className="card-head">
         <Monogram name={provider.name} />
         <div className="card-name">
           <h2>{provider.name}</h2>
           <p className="quiet">{provider.vendor}</p>
         </div>
-        <Status provider={provider} />
+        <Status provider={provider} health={health} />
       </div>
-      <p className="card-text">{provider.description}</p>
+      <Text description={provider.description} health={health} />
       <Facts credential={credential} name={provider.name} />
       {failure && (
         <p className="error" role="alert">
           {failure}
         </p>
       )}
-      <CardActions provider={provider} onFailure={setFailure} onOpen={setOver} />
+      <CardActions provider={provider} health={health} onFailure={setFailure} onOpen={setOver} />
       {over === "removal" && credential && (
         <Confirm
           title={`Remove ${provider.name}?`}
@@ -53,11 +55,21 @@ export function ProviderCard({ provider }: { provider: Provider }) {
   );
 }
 
-function Status({ provider }: { provider: Provider }) {
-  if (provider.session?.state === "queued") return <span className="status busy">Waiting for a machine</span>;
-  if (provider.session) return <span className="status busy">Signing in</span>;
-  if (provider.credential) return <span className="status good">Connected</span>;
-  return <span className="status">Not connected</span>;
+function Status({ provider: { session }, health }: { provider: Provider; health: Health | undefined }) {
+  if (session?.state === "queued") return <span className="status busy">Waiting for a machine</span>;
+  if (session) return <span className="status busy">Signing in</span>;
+  if (!health) return <span className="status">Not connected</span>;
+  return <span className={`status ${health.tone}`}>{health.word}</span>;
+}
+
+/** What is wrong stands in the place of the description, so that cards stay aligned. */
+function Text({ description, health }: { description: string; health: Health | undefined }) {
+  if (health?.detail === undefined) return <p className="card-text">{description}</p>;
+  return (
+    <div className="card-text">
+      <p className={`caution ${health.tone}`}>{health.detail}</p>
+    </div>
+  );
 }
 
 /** Four rows in any case, so that cards stay aligned and nothing jumps when one is connected. */
