@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { Runs } from "./runs.mjs";
 import { makeId, Refused, Session } from "./sessions.mjs";
 import { signal as signaling } from "./signaling.mjs";
+import { Versions } from "./versions.mjs";
 import { whep } from "./whep.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -91,6 +92,8 @@ export class Mock {
   ahead = undefined;
   /** The remote CLIs, and their terminals. */
   runs = new Runs();
+  /** What was kept of each credential. */
+  versions = new Versions();
   /** Called with each new session. */
   onSession = () => {};
   /** Where it listens, once it does. */
@@ -131,15 +134,9 @@ export class Mock {
 
   connected(provider, account, daysAgo = 0) {
     const connectedAt = Date.now() - daysAgo * 86_400_000;
-    this.credentials.set(provider, {
-      id: makeId("cre_"),
-      account,
-      connectedAt,
-      connectedBy: ME.name,
-      provider,
-      savedAt: connectedAt,
-      version: 1,
-    });
+    const id = makeId("cre_");
+    this.credentials.set(provider, { id, account, connectedAt, connectedBy: ME.name, provider });
+    this.versions.save(id, { savedAt: connectedAt, account, from: "sign-in" });
   }
 
   /** What is known of whether a provider's credential still works. */
@@ -238,7 +235,7 @@ export class Mock {
     if (path === "/api/connection/events") return hello(call, this.holdsStreamsBack);
     const [, noun, id, rest] =
       /^\/api\/(credentials|session|webrtc\/session)\/([^/]+)(?:\/(.*))?$/.exec(path) ?? [];
-    if (noun === "credentials" && method === "DELETE") return this.#remove(id);
+    if (noun === "credentials") return this.#credentialCall(id, rest, call);
     const session = this.sessions.get(id);
     if (!session) throw new Refused(404, "not-found", "There is no such session.");
     if (noun === "webrtc/session") return signaling(session, rest, call);
@@ -272,7 +269,9 @@ export class Mock {
   #credential(provider) {
     const credential = this.credentials.get(provider);
     const holder = this.runs.holder(provider);
-    return credential && { ...credential, ...(holder && { holder }) };
+    if (!credential) return undefined;
+    const { version, savedAt } = this.versions.current(credential.id);
+    return { ...credential, version, savedAt, ...(holder && { holder }) };
   }
 
   #start({ headers, body }) {
@@ -322,9 +321,17 @@ export class Mock {
     return { body: query.has("session") ? relays : { ...relays, ticket: makeId("tic_") } };
   }
 
-  #remove(id) {
-    for (const [provider, credential] of this.credentials)
-      if (credential.id === id) this.credentials.delete(provider);
+  #credentialCall(id, rest, { body }) {
+    const credential = [...this.credentials.values()].find((known) => known.id === id);
+    if (!credential) throw new Refused(404, "not-found", "There is no such credential.");
+    const { provider } = credential;
+    if (rest === "versions") return { body: { versions: this.versions.of(id) } };
+    if (rest === "restore") {
+      this.runs.refuseIfHeld(provider);
+      this.versions.restore(id, body.version);
+      return { body: this.#credential(provider) };
+    }
+    this.credentials.delete(provider);
     return { status: 204 };
   }
 }

@@ -67,6 +67,11 @@ export class Runs {
     return run && { runId: run.view.runId, since: run.view.createdAt };
   }
 
+  refuseIfHeld(provider) {
+    const holder = this.holder(provider);
+    if (holder) throw new Refused(409, "credential-in-use", "Another run has this credential.", { holder });
+  }
+
   #holding(provider) {
     if (!ROTATING.has(provider)) return undefined;
     return [...this.all.values()].find(({ view }) => view.provider === provider && view.state !== "ended");
@@ -77,10 +82,7 @@ export class Runs {
     if (this.refuses) throw this.refuses;
     const { provider, columns, rows } = body;
     const other = this.#holding(provider);
-    if (other && !body.takeOver) {
-      const holder = this.holder(provider);
-      throw new Refused(409, "credential-in-use", "Another run has this credential.", { holder });
-    }
+    if (!body.takeOver) this.refuseIfHeld(provider);
     other?.stop(TAKEN_OVER);
     await other?.over();
     if (this.refuses) throw this.refuses;

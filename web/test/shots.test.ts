@@ -104,18 +104,32 @@ async function machines({ page, mock }: Desk, shot: (name: string) => Promise<un
   await page.getByRole("heading", { name: "Connections" }).waitFor();
 }
 
-/** Connections that expire or need a sign-in, wide and narrow. */
+/** Connections that expire or need a sign-in, and the versions of one, wide and narrow. */
 async function connections(desk: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
   const { page, mock } = desk;
+  const saved = { account: "ada@example.test", savedAt: Date.now() - 7_200_000 };
   mock.connected("codex", "ada@example.test", 12);
   mock.connected("claude-code", "ada@example.test", 40);
   mock.healthOf("wrangler", "expiring", undefined, Date.now() + 3 * DAY_MS);
   mock.healthOf("codex", "needs-sign-in", "OpenAI refused the refresh token: it was used already.");
+  mock.versions.save(mock.credentials.get("codex").id, { ...saved, from: "run" });
+  mock.versions.save(mock.credentials.get("codex").id, { ...saved, from: "restore" });
   await page.reload();
   await page.getByText("Needs sign-in").waitFor();
   for (const [width, end] of WIDTHS) {
     await page.setViewportSize({ width, height: width === 390 ? 1200 : 800 });
     await shot(`35-health${end}`);
+    await page.getByRole("button", { name: "More of Codex" }).press("ArrowDown");
+    await page.getByRole("menu").waitFor();
+    await shot(`36-more${end}`);
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Restore version 1" }).waitFor();
+    await shot(`37-versions${end}`);
+    await page.getByRole("button", { name: "Restore version 1" }).press("Enter");
+    await page.getByText("Runs from now on get this version").waitFor();
+    await shot(`38-restore${end}`);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
   }
   for (const provider of ["codex", "claude-code"]) mock.credentials.delete(provider);
   mock.healthOf("wrangler", "connected");

@@ -3,7 +3,7 @@
 
 import createClient from "openapi-fetch";
 import type { paths } from "./schema";
-import type { Problem } from "./types";
+import type { ComingPaths, Problem } from "./types";
 
 /** How long a call may take when it does not wait on purpose. */
 export const CALL_MS = 10_000;
@@ -19,7 +19,7 @@ export type Outcome<T> =
    * call may be made again. */
   | { kind: "unreachable"; detail: string };
 
-export const api = createClient<paths>({ baseUrl: globalThis.location?.origin ?? "" });
+export const api = createClient<paths & ComingPaths>({ baseUrl: globalThis.location?.origin ?? "" });
 
 const signedOut = new Set<() => void>();
 
@@ -33,6 +33,11 @@ export function onSignedOut(listener: () => void): () => void {
 export function within(ms: number, parent?: AbortSignal): AbortSignal {
   const timeout = AbortSignal.timeout(ms);
   return parent ? AbortSignal.any([parent, timeout]) : timeout;
+}
+
+/** Why a call came to nothing, for people. */
+export function said(got: Exclude<Outcome<unknown>, { kind: "ok" }>): string {
+  return got.kind === "problem" ? got.problem.detail : "The server can't be reached.";
 }
 
 interface FetchResult<T> {

@@ -62,13 +62,38 @@ export type Provider = Json<"/api/providers">["providers"][number];
 export type Credential = NonNullable<Provider["credential"]> & Partial<Coming["CredentialHealth"]>;
 /** The run that holds a credential which rotates. */
 export type Holder = NonNullable<Credential["holder"]>;
-// Until the document has them. Then everything from here on goes, and `Credential` is what its provider has.
+export type CredentialVersion = Coming["CredentialVersion"];
+
+// Until the document has them. Then everything from here on goes, `Coming` becomes `Schemas` above, `Credential` is what its
+// provider has, and the client is made of `paths` alone.
 
 interface Coming {
+  CredentialVersion: {
+    version: number;
+    savedAt: UnixMillis;
+    account?: string | null;
+    from: "sign-in" | "run" | "restore";
+    isCurrent: boolean;
+  };
+  /** Newest first. */
+  CredentialVersions: { versions: Coming["CredentialVersion"][] };
+  RestoreVersion: { version: number };
   /** Of a `CredentialView`. */
   CredentialHealth: {
     health: "connected" | "expiring" | "needs-sign-in" | null;
     healthDetail: string | null;
     expiresAt: UnixMillis | null;
+  };
+}
+
+type Answers<Status extends number, Body> = { responses: { [status in Status]: Content<Body> } & Refusals };
+type Content<Body> = { content: { "application/json": Body } };
+type Refusals = { default: { content: { "application/problem+json": Problem } } };
+type OfId = { parameters: { path: { id: string } } };
+
+export interface ComingPaths {
+  "/api/credentials/{id}/versions": { get: OfId & Answers<200, Coming["CredentialVersions"]> };
+  "/api/credentials/{id}/restore": {
+    post: OfId & { requestBody: Content<Coming["RestoreVersion"]> } & Answers<200, Schemas["CredentialView"]>;
   };
 }

@@ -1,6 +1,6 @@
 //! Machines of all people, for the administrator: the list, what one of them wrote, stop and destroy.
 
-import { api, CALL_MS, type Outcome, outcome, within } from "../api/client";
+import { api, CALL_MS, type Outcome, outcome, said, within } from "../api/client";
 import type { MachineList, MachineLog } from "../api/types";
 import { Store } from "./store";
 
@@ -54,8 +54,4 @@ export async function destroyMachine(id: string): Promise<string | undefined> {
 async function done(got: Outcome<unknown>): Promise<string | undefined> {
   await refreshMachines();
   return got.kind === "ok" ? undefined : said(got);
-}
-
-function said(got: Exclude<Outcome<unknown>, { kind: "ok" }>): string {
-  return got.kind === "problem" ? got.problem.detail : "The server can't be reached.";
 }

@@ -1,6 +1,6 @@
 //! The person's runs: the list, and what begins and stops one. What is shown of a single run is in `run.ts`.
 
-import { api, CALL_MS, type Outcome, outcome, within } from "../api/client";
+import { api, CALL_MS, outcome, said, within } from "../api/client";
 import type { Holder, RunView } from "../api/types";
 import { refresh } from "./providers";
 import { Store } from "./store";
@@ -86,8 +86,4 @@ function sizeOfWindow(): { columns: number; rows: number } {
     columns: within(20, (innerWidth - AROUND.width) / CELL.width),
     rows: within(5, (innerHeight - AROUND.height) / CELL.height),
   };
-}
-
-function said(got: Exclude<Outcome<unknown>, { kind: "ok" }>): string {
-  return got.kind === "problem" ? got.problem.detail : "The server can't be reached.";
 }

@@ -11,7 +11,7 @@ import { MethodMenu } from "./MethodMenu";
 import { OpenRun } from "./OpenRun";
 
 /** What the menu opens over the card. */
-export type OverCard = "removal";
+export type OverCard = "versions" | "removal";
 
 interface CardActionsProps {
   provider: Provider;
@@ -92,6 +92,7 @@ function More({ name, onOpen }: { name: string; onOpen: (what: OverCard) => void
   return (
     <div className="card-more">
       <Menu of={label} className="card-menu" look="icon-only" label={label} face={<MoreIcon />}>
+        <MenuItem onClick={() => onOpen("versions")}>Versions…</MenuItem>
         <MenuItem onClick={() => onOpen("removal")}>Remove…</MenuItem>
       </Menu>
     </div>

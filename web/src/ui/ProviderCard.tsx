@@ -8,6 +8,7 @@ import { ago } from "../app/time";
 import { CardActions, type OverCard } from "./CardActions";
 import { HeldBy } from "./Holder";
 import { Confirm, Monogram, Time } from "./parts";
+import { Versions } from "./Versions";
 
 export function ProviderCard({ provider }: { provider: Provider }) {
   const [over, setOver] = useState<OverCard>();
@@ -37,6 +38,9 @@ export function ProviderCard({ provider }: { provider: Provider }) {
         </p>
       )}
       <CardActions provider={provider} health={health} onFailure={setFailure} onOpen={setOver} />
+      {over === "versions" && credential && (
+        <Versions id={credential.id} name={provider.name} onClose={close} />
+      )}
       {over === "removal" && credential && (
         <Confirm
           title={`Remove ${provider.name}?`}
