@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { Runs } from "./runs.mjs";
 import { makeId, Refused, Session } from "./sessions.mjs";
 import { signal as signaling } from "./signaling.mjs";
+import { Tokens } from "./tokens.mjs";
 import { Versions } from "./versions.mjs";
 import { whep } from "./whep.mjs";
 
@@ -92,6 +93,8 @@ export class Mock {
   ahead = undefined;
   /** The remote CLIs, and their terminals. */
   runs = new Runs();
+  /** The personal tokens. */
+  tokens = new Tokens();
   /** What was kept of each credential. */
   versions = new Versions();
   /** Called with each new session. */
@@ -232,6 +235,7 @@ export class Mock {
     if (path === "/api/connection" && this.connection) return { body: this.connection };
     if (path.startsWith("/api/machines")) return this.#machines(call);
     if (path.startsWith("/api/runs")) return this.runs.answer(call);
+    if (path.startsWith("/api/tokens")) return this.tokens.answer(call);
     if (path === "/api/connection/events") return hello(call, this.holdsStreamsBack);
     const [, noun, id, rest] =
       /^\/api\/(credentials|session|webrtc\/session)\/([^/]+)(?:\/(.*))?$/.exec(path) ?? [];

@@ -11,6 +11,7 @@ import "./ui/styles/signin.css";
 import "./ui/styles/light.css";
 import "./ui/styles/connection.css";
 import "./ui/styles/machines.css";
+import "./ui/styles/tokens-view.css";
 
 applyTheme();
 const root = document.getElementById("root");

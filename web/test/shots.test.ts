@@ -137,6 +137,39 @@ async function connections(desk: Desk, shot: (name: string) => Promise<unknown>)
   await page.reload();
 }
 
+/** The person's tokens, wide and narrow. */
+async function tokens({ page, mock }: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
+  await page.getByRole("link", { name: "Tokens", exact: true }).click();
+  await page.getByRole("heading", { name: "You have no tokens" }).waitFor();
+  await shot("39-no-tokens");
+  mock.tokens.made("over", ["manage"], { daysAgo: 8, days: 7, usedDaysAgo: 2 });
+  mock.tokens.made("laptop", ["run", "connect"], { daysAgo: 80, days: 90, usedDaysAgo: 3 });
+  mock.tokens.made("the status page in the hall", ["read"], { days: 365 });
+  await page.reload();
+  await page.getByRole("heading", { name: "3 tokens" }).waitFor();
+  for (const [width, end] of WIDTHS) {
+    await page.setViewportSize({ width, height: width === 390 ? 1200 : 800 });
+    await shot(`40-tokens${end}`);
+    await page.getByRole("button", { name: "Revoke laptop" }).press("Enter");
+    await page.getByText("refused from now on").waitFor();
+    await shot(`41-revoke${end}`);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "New token" }).press("Enter");
+    await page.getByRole("button", { name: "Make the token" }).click();
+    await page.getByText("Give it a name").waitFor();
+    await page.getByLabel("Run", { exact: true }).check();
+    await shot(`42-new-token${end}`);
+    await page.getByLabel("Name").fill("nightly build");
+    await page.getByRole("button", { name: "Make the token" }).click();
+    await page.locator("[data-token-value]").waitFor();
+    await shot(`43-token-value${end}`);
+    await page.getByRole("button", { name: "Done" }).click();
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.getByRole("link", { name: "Anteroom: connections" }).click();
+  await page.getByRole("heading", { name: "Connections" }).waitFor();
+}
+
 /** Another page takes the desktop; this one sees it, and takes it back. */
 async function elsewhere({ page, context }: Desk, shot: (name: string) => Promise<unknown>): Promise<void> {
   const other = await context.newPage();
@@ -220,6 +253,7 @@ async function views(desk: Desk, shot: (name: string) => Promise<unknown>): Prom
   await machines(desk, shot);
   await light(desk, shot);
   await connections(desk, shot);
+  await tokens(desk, shot);
   await chooseMore(desk, "Wrangler", "Remove…");
   await shot("2-remove");
   await page.keyboard.press("Escape");

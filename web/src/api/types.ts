@@ -62,12 +62,30 @@ export type Provider = Json<"/api/providers">["providers"][number];
 export type Credential = NonNullable<Provider["credential"]> & Partial<Coming["CredentialHealth"]>;
 /** The run that holds a credential which rotates. */
 export type Holder = NonNullable<Credential["holder"]>;
+export type TokenView = Coming["TokenView"];
+/** What a token opens. */
+export type Scope = TokenView["scopes"][number];
+export type NewToken = Coming["NewToken"];
+export type TokenMade = Coming["TokenMade"];
 export type CredentialVersion = Coming["CredentialVersion"];
 
 // Until the document has them. Then everything from here on goes, `Coming` becomes `Schemas` above, `Credential` is what its
 // provider has, and the client is made of `paths` alone.
 
 interface Coming {
+  TokenView: {
+    id: string;
+    name: string;
+    scopes: ("read" | "connect" | "run" | "manage")[];
+    createdAt: UnixMillis;
+    expiresAt: UnixMillis;
+    lastUsedAt?: UnixMillis | null;
+  };
+  /** Newest first. */
+  Tokens: { tokens: Coming["TokenView"][] };
+  NewToken: { name: string; scopes: Coming["TokenView"]["scopes"]; days: number };
+  /** The only time that the value is told. */
+  TokenMade: { token: string; view: Coming["TokenView"] };
   CredentialVersion: {
     version: number;
     savedAt: UnixMillis;
@@ -92,6 +110,11 @@ type Refusals = { default: { content: { "application/problem+json": Problem } } 
 type OfId = { parameters: { path: { id: string } } };
 
 export interface ComingPaths {
+  "/api/tokens": {
+    get: Answers<200, Coming["Tokens"]>;
+    post: { requestBody: Content<NewToken> } & Answers<201, TokenMade>;
+  };
+  "/api/tokens/{id}": { delete: OfId & { responses: { 204: { content?: never } } } };
   "/api/credentials/{id}/versions": { get: OfId & Answers<200, Coming["CredentialVersions"]> };
   "/api/credentials/{id}/restore": {
     post: OfId & { requestBody: Content<Coming["RestoreVersion"]> } & Answers<200, Schemas["CredentialView"]>;

@@ -15,6 +15,11 @@ it("the machines have a fragment, and each one of them", () => {
   expect(parse(`#/machines/${machine}`)).toEqual({ at: "machine", id: machine });
 });
 
+it("the tokens have a fragment, and no single one has", () => {
+  expect(parse("#/tokens")).toEqual({ at: "tokens" });
+  expect(parse("#/tokens/tok_0123456789abcdefghjkmnpqrs")).toEqual({ at: "dashboard" });
+});
+
 it("a run has a fragment", () => {
   expect(parse("#/run/ses_0123456789abcdefghjkmnpqrs")).toEqual({
     at: "run",

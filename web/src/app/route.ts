@@ -1,12 +1,13 @@
-//! Where the person is, in the address's fragment: `#/`, `#/connection`, `#/machines`, `#/machines/{id}`, `#/run/{id}`,
-//! `#/session/{id}`, and `#/session/{id}/view` for its desktop without input. A reload comes back to the same place, and
-//! the server never sees an id in a path of the page.
+//! Where the person is, in the address's fragment: `#/`, `#/connection`, `#/tokens`, `#/machines`, `#/machines/{id}`,
+//! `#/run/{id}`, `#/session/{id}`, and `#/session/{id}/view` for its desktop without input. A reload comes back to the same
+//! place, and the server never sees an id in a path of the page.
 
 import { Store } from "./store";
 
 export type Route =
   | { at: "dashboard" }
   | { at: "connection" }
+  | { at: "tokens" }
   | { at: "machines" }
   | { at: "machine"; id: string }
   | { at: "starting" }
@@ -20,6 +21,7 @@ const SESSION = /^#\/session\/(ses_[0-9a-hjkmnp-tv-z]{26})(\/view)?$/;
 /** Reads a fragment. Whatever is not understood is the dashboard. */
 export function parse(hash: string): Route {
   if (hash === "#/connection") return { at: "connection" };
+  if (hash === "#/tokens") return { at: "tokens" };
   if (hash === "#/machines") return { at: "machines" };
   const [, machine] = MACHINE.exec(hash) ?? [];
   if (machine) return { at: "machine", id: machine };

@@ -1,5 +1,5 @@
-//! Which view is shown: no access, the dashboard, the connection, the machines, a run, or a
-//! sign-in. A run's code is loaded when it is shown.
+//! Which view is shown: no access, the dashboard, the connection, the tokens, the machines, a
+//! run, or a sign-in. A run's code is loaded when it is shown.
 
 import { lazy, Suspense, useEffect, useState } from "react";
 import { onSignedOut } from "../api/client";
@@ -13,6 +13,7 @@ import { MachineLog } from "./MachineLog";
 import { Machines } from "./Machines";
 import { NoAccess } from "./NoAccess";
 import { SignInView } from "./SignInView";
+import { Tokens } from "./Tokens";
 
 const RunView = lazy(() => import("./RunView"));
 
@@ -25,6 +26,7 @@ export function App() {
   useEffect(() => onSignedOut(() => setSignedOut(true)), []);
   if (signedOut) return <NoAccess />;
   if (at === "connection") return <Connection />;
+  if (at === "tokens") return <Tokens />;
   if (at === "machines") return <Machines />;
   if (where.at === "machine") return <MachineLog key={where.id} id={where.id} />;
   if (at === "run" && run) {

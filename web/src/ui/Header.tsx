@@ -6,27 +6,33 @@ import { DarkIcon, LightIcon, Mark, SystemIcon } from "./icons";
 
 interface HeaderProps {
   name?: string | undefined;
-  at: "dashboard" | "connection" | "machines";
+  at: "dashboard" | "connection" | "machines" | "tokens";
 }
+
+const PAGES = [
+  ["machines", "Machines"],
+  ["tokens", "Tokens"],
+  ["connection", "Connection"],
+] as const;
 
 export function Header({ name, at }: HeaderProps) {
   return (
     <header className="header">
       <a className="brand" href="#/" aria-label="Anteroom: connections">
         <Mark />
-        Anteroom
+        <span className="brand-name">Anteroom</span>
       </a>
       <nav className="header-end" aria-label="Pages">
-        <a className="header-link" href="#/machines" aria-current={at === "machines" ? "page" : undefined}>
-          Machines
-        </a>
-        <a
-          className="header-link"
-          href="#/connection"
-          aria-current={at === "connection" ? "page" : undefined}
-        >
-          Connection
-        </a>
+        {PAGES.map(([page, word]) => (
+          <a
+            key={page}
+            className="header-link"
+            href={`#/${page}`}
+            aria-current={at === page ? "page" : undefined}
+          >
+            {word}
+          </a>
+        ))}
         {name && <span className="quiet wide-only">{name}</span>}
         <ThemeButton />
       </nav>

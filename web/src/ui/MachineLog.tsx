@@ -43,7 +43,7 @@ export function MachineLog({ id }: { id: string }) {
 
 function Written({ log: { log, failed }, id, onAgain }: { log: Log; id: string; onAgain: () => void }) {
   return (
-    <section className="panel machine-panel">
+    <section className="panel list-panel">
       <dl className="facts">
         <dt>Machine</dt>
         <dd>

@@ -47,7 +47,7 @@ function useFresh() {
 function Loaded({ now }: { now: ReturnType<typeof machines.snapshot> }) {
   switch (now.state) {
     case "loading":
-      return <section className="panel machine-panel" aria-busy="true" aria-label="Loading" />;
+      return <section className="panel list-panel" aria-busy="true" aria-label="Loading" />;
     case "failed":
       return (
         <div className="notice" role="alert">
@@ -70,7 +70,7 @@ function Loaded({ now }: { now: ReturnType<typeof machines.snapshot> }) {
 function Present({ list, at }: { list: MachineList; at: number }) {
   const count = list.machines.length;
   return (
-    <section className="panel machine-panel">
+    <section className="panel list-panel">
       <h2>
         {count === 0 ? "No machine is there" : `${count} of ${list.max} places are taken`}
         {list.more && "; the first are shown"}
@@ -175,7 +175,7 @@ function Stop({ machine }: { machine: MachineView }) {
 function Failed({ failed, at }: { failed: readonly FailedMachine[]; at: number }) {
   if (failed.length === 0) return null;
   return (
-    <section className="panel machine-panel">
+    <section className="panel list-panel">
       <h2>Failed lately</h2>
       <ul className="failed-machines">
         {failed.map((machine) => (

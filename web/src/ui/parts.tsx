@@ -1,6 +1,14 @@
 //! Small parts that several views share.
 
-import { type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import { copyText } from "../app/copy";
 import { exactly } from "../app/time";
 
@@ -52,6 +60,26 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
     <button type="button" className="button" onClick={() => void copy()}>
       <span aria-live="polite">{words[copied]}</span>
     </button>
+  );
+}
+
+interface OpenedPanelProps {
+  name: string;
+  /** Its look beside `panel`. */
+  className: string;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+/** A panel that the person has opened within the page: Escape closes it, wherever in it the focus is. */
+export function OpenedPanel({ name, className, onClose, children }: OpenedPanelProps) {
+  const leave = (event: KeyboardEvent) => {
+    if (event.key === "Escape") onClose();
+  };
+  return (
+    <section className={`panel ${className}`} aria-label={name} onKeyDown={leave}>
+      {children}
+    </section>
   );
 }
 
