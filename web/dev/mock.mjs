@@ -139,7 +139,12 @@ export class Mock {
     const connectedAt = Date.now() - daysAgo * 86_400_000;
     const id = makeId("cre_");
     this.credentials.set(provider, { id, account, connectedAt, connectedBy: ME.name, provider });
-    this.versions.save(id, { savedAt: connectedAt, account, from: "sign-in" });
+    this.versions.save(id, { savedAt: connectedAt, account, origin: "sign-in" });
+  }
+
+  /** Its tool can be asked whether a provider's credential works. */
+  checkable(provider) {
+    this.credentials.set(provider, { ...this.credentials.get(provider), checkable: true });
   }
 
   /** What is known of whether a provider's credential still works. */
@@ -330,6 +335,7 @@ export class Mock {
     if (!credential) throw new Refused(404, "not-found", "There is no such credential.");
     const { provider } = credential;
     if (rest === "versions") return { body: { versions: this.versions.of(id) } };
+    if (rest === "check") return { status: 201, body: this.runs.check(provider) };
     if (rest === "restore") {
       this.runs.refuseIfHeld(provider);
       this.versions.restore(id, body.version);

@@ -91,6 +91,14 @@ export class Runs {
     return { status: 201, body: run.view };
   }
 
+  /** A run that finds out whether a connection works. */
+  check(provider) {
+    if (this.refuses) throw this.refuses;
+    const run = new MockRun(this, { provider, arguments: [], check: true }, { columns: 80, rows: 24 });
+    this.all.set(run.view.runId, run);
+    return run.view;
+  }
+
   #list() {
     return [...this.all.values()].map(({ view }) => view).reverse();
   }

@@ -12,12 +12,12 @@ export class Versions {
   /**
    * A new version: the one that is used from now on.
    * @param {string} id
-   * @param {{ from: string, account?: string, savedAt?: number }} saved
+   * @param {{ origin: string, account?: string, savedAt?: number }} saved
    */
-  save(id, { from, account, savedAt = Date.now() }) {
+  save(id, { origin, account, savedAt = Date.now() }) {
     const older = this.#all.get(id) ?? [];
     const version = (older[0]?.version ?? 0) + 1;
-    this.#all.set(id, [{ version, savedAt, account, from }, ...older].slice(0, KEPT));
+    this.#all.set(id, [{ version, savedAt, account, origin }, ...older].slice(0, KEPT));
   }
 
   of(id) {
@@ -32,6 +32,6 @@ export class Versions {
   restore(id, version) {
     const old = this.of(id).find((kept) => kept.version === version);
     if (!old) throw new Refused(404, "not-found", "This version is not kept any more.");
-    this.save(id, { account: old.account, from: "restore" });
+    this.save(id, { account: old.account, origin: "restore" });
   }
 }

@@ -69,3 +69,19 @@ it("a health that this page does not know is no alarm", async () => {
   expect(await card.getAttribute("data-health")).toBe("connected");
   expect(await card.getByText("One moment.").count()).toBe(0);
 });
+
+it("a connection is checked from its card's menu, where its tool can be asked, and the card tells what was found", async () => {
+  await page.reload();
+  await card.getByRole("button", { name: "More of Codex" }).click();
+  await page.getByRole("menuitem", { name: "Versions…" }).waitFor();
+  expect(await page.getByRole("menuitem", { name: "Check the connection" }).count()).toBe(0);
+  desk.mock.checkable("codex");
+  await page.reload();
+  await card.getByRole("button", { name: "More of Codex" }).click();
+  await page.getByRole("menuitem", { name: "Check the connection" }).click();
+  const row = page.locator(".run-row");
+  await row.getByText("is checked").waitFor();
+  desk.mock.healthOf("codex", "needs-sign-in", "codex login status ended with exit code 1.");
+  desk.mock.runs.newest.end({ code: "exited", detail: "The CLI ended." }, 1);
+  await card.getByText("ended with exit code 1").waitFor();
+});

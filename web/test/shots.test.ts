@@ -112,8 +112,8 @@ async function connections(desk: Desk, shot: (name: string) => Promise<unknown>)
   mock.connected("claude-code", "ada@example.test", 40);
   mock.healthOf("wrangler", "expiring", undefined, Date.now() + 3 * DAY_MS);
   mock.healthOf("codex", "needs-sign-in", "OpenAI refused the refresh token: it was used already.");
-  mock.versions.save(mock.credentials.get("codex").id, { ...saved, from: "run" });
-  mock.versions.save(mock.credentials.get("codex").id, { ...saved, from: "restore" });
+  mock.versions.save(mock.credentials.get("codex").id, { ...saved, origin: "run" });
+  mock.versions.save(mock.credentials.get("codex").id, { ...saved, origin: "restore" });
   await page.reload();
   await page.getByText("Needs sign-in").waitFor();
   for (const [width, end] of WIDTHS) {

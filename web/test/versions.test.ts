@@ -22,7 +22,7 @@ beforeEach(async () => {
   dialog = page.getByRole("dialog", { name: "Versions of Codex" });
   desk.mock.connected("codex", "ada@example.test", 3);
   desk.mock.versions.save(id(), {
-    from: "run",
+    origin: "run",
     account: "ada@example.test",
     savedAt: Date.now() - 2 * HOUR_MS,
   });
@@ -66,7 +66,7 @@ it("an older version is restored only after a question that says what may not wo
   await dialog.getByRole("status").getByText("Version 1 is restored, as version 3.").waitFor();
   await row(3).getByText("Current").waitFor();
   expect(await row(3).innerText()).toContain("Restored just now");
-  expect(desk.mock.versions.current(id())).toMatchObject({ version: 3, from: "restore" });
+  expect(desk.mock.versions.current(id())).toMatchObject({ version: 3, origin: "restore" });
   expect(await isFocused(dialog.getByRole("button", { name: "Close" }))).toBe(true);
 });
 
@@ -99,7 +99,7 @@ it("while a run has the credential nothing is restored, and the run is named", a
 
 it("a version that is not kept any more is told in the server's words", async () => {
   await openVersions();
-  for (let more = 0; more < 4; more += 1) desk.mock.versions.save(id(), { from: "run" });
+  for (let more = 0; more < 4; more += 1) desk.mock.versions.save(id(), { origin: "run" });
   await restore(1).click();
   await dialog.getByRole("button", { name: "Restore it" }).click();
   await dialog.getByRole("alert").getByText("This version is not kept any more.").waitFor();

@@ -3,7 +3,7 @@
 
 import createClient from "openapi-fetch";
 import type { paths } from "./schema";
-import type { ComingPaths, Problem } from "./types";
+import type { Problem } from "./types";
 
 /** How long a call may take when it does not wait on purpose. */
 export const CALL_MS = 10_000;
@@ -19,7 +19,7 @@ export type Outcome<T> =
    * call may be made again. */
   | { kind: "unreachable"; detail: string };
 
-export const api = createClient<paths & ComingPaths>({ baseUrl: globalThis.location?.origin ?? "" });
+export const api = createClient<paths>({ baseUrl: globalThis.location?.origin ?? "" });
 
 const signedOut = new Set<() => void>();
 

@@ -1,5 +1,5 @@
 //! The wire's types under the names that the page uses. They come from the controller's OpenAPI document; nothing
-//! is declared here a second time. What the document does not have yet stands in one block at the end.
+//! is declared here a second time.
 
 import type { components, paths } from "./schema";
 
@@ -59,64 +59,12 @@ export type FailedMachine = MachineList["failed"][number];
 export type MachineLog = Json<"/api/machines/{id}/logs">;
 export type Me = Json<"/api/me">;
 export type Provider = Json<"/api/providers">["providers"][number];
-export type Credential = NonNullable<Provider["credential"]> & Partial<Coming["CredentialHealth"]>;
+export type Credential = NonNullable<Provider["credential"]>;
 /** The run that holds a credential which rotates. */
 export type Holder = NonNullable<Credential["holder"]>;
-export type TokenView = Coming["TokenView"];
+export type TokenView = Schemas["TokenView"];
 /** What a token opens. */
 export type Scope = TokenView["scopes"][number];
-export type NewToken = Coming["NewToken"];
-export type TokenMade = Coming["TokenMade"];
-export type CredentialVersion = Coming["CredentialVersion"];
-
-// Until the document has them. Then everything from here on goes, `Coming` becomes `Schemas` above, `Credential` is what its
-// provider has, and the client is made of `paths` alone.
-
-interface Coming {
-  TokenView: {
-    id: string;
-    name: string;
-    scopes: ("read" | "connect" | "run" | "manage")[];
-    createdAt: UnixMillis;
-    expiresAt: UnixMillis;
-    lastUsedAt?: UnixMillis | null;
-  };
-  /** Newest first. */
-  Tokens: { tokens: Coming["TokenView"][] };
-  NewToken: { name: string; scopes: Coming["TokenView"]["scopes"]; days: number };
-  /** The only time that the value is told. */
-  TokenMade: { token: string; view: Coming["TokenView"] };
-  CredentialVersion: {
-    version: number;
-    savedAt: UnixMillis;
-    account?: string | null;
-    from: "sign-in" | "run" | "restore";
-    isCurrent: boolean;
-  };
-  /** Newest first. */
-  CredentialVersions: { versions: Coming["CredentialVersion"][] };
-  RestoreVersion: { version: number };
-  /** Of a `CredentialView`. */
-  CredentialHealth: {
-    health: "connected" | "expiring" | "needs-sign-in" | null;
-    healthDetail: string | null;
-    expiresAt: UnixMillis | null;
-  };
-}
-
-type Answers<Status extends number, Body> = { responses: { [status in Status]: Content<Body> } & Refusals };
-type Content<Body> = { content: { "application/json": Body } };
-type Refusals = { default: { content: { "application/problem+json": Problem } } };
-type OfId = { parameters: { path: { id: string } } };
-
-export interface ComingPaths {
-  "/api/tokens": {
-    get: Answers<200, Coming["Tokens"]>;
-    post: { requestBody: Content<NewToken> } & Answers<201, TokenMade>;
-  };
-  "/api/tokens/{id}": { delete: OfId & { responses: { 204: { content?: never } } } };
-  "/api/credentials/{id}/versions": { get: OfId & Answers<200, Coming["CredentialVersions"]> };
-  "/api/credentials/{id}/restore": {
-    post: OfId & { requestBody: Content<Coming["RestoreVersion"]> } & Answers<200, Schemas["CredentialView"]>;
-  };
-}
+export type NewToken = Schemas["NewToken"];
+export type TokenMade = Schemas["TokenMade"];
+export type CredentialVersion = Schemas["CredentialVersion"];

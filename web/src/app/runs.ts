@@ -79,6 +79,18 @@ export async function stopRun(id: string): Promise<string | undefined> {
   return said(got);
 }
 
+/** Has a connection's tool find out whether it works; its card tells what it found. Says what went wrong, if anything. */
+export async function checkCredential(id: string): Promise<string | undefined> {
+  const call = api.POST("/api/credentials/{id}/check", {
+    params: { path: { id } },
+    signal: within(START_MS),
+  });
+  const got = await outcome(call);
+  if (got.kind === "ok") list(got.value);
+  refreshAll();
+  return got.kind === "ok" ? undefined : said(got);
+}
+
 /** About what the terminal will have; its own size follows with its connection. */
 function sizeOfWindow(): { columns: number; rows: number } {
   const within = (least: number, value: number) => Math.min(500, Math.max(least, Math.floor(value)));

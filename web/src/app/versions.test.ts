@@ -46,7 +46,7 @@ it("a run that holds the credential is named; any other refusal is told in the s
 it("versions are told newest first, or why they can't be", async () => {
   const { versionsOf } = await import("./versions");
   const { signal } = new AbortController();
-  const versions = [{ version: 2, savedAt: 5, from: "run", isCurrent: true }];
+  const versions = [{ version: 2, savedAt: 5, origin: "run", isCurrent: true }];
   answer = json(200, { versions });
   expect(await versionsOf("cre_1", signal)).toEqual(versions);
   answer = () => Promise.reject(new TypeError("Failed to fetch"));

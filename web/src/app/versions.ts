@@ -4,15 +4,15 @@ import { api, CALL_MS, outcome, said, within } from "../api/client";
 import type { CredentialVersion, Holder } from "../api/types";
 import { refresh } from "./providers";
 
-const ORIGINS: Record<CredentialVersion["from"], string> = {
+const ORIGINS: Record<CredentialVersion["origin"], string> = {
   "sign-in": "Saved by a sign-in",
   run: "Changed by a run",
   restore: "Restored",
 };
 
 /** Where a version came from, in words; a newer server may know of more ways. */
-export function originOf({ from }: CredentialVersion): string {
-  return ORIGINS[from] ?? "Saved";
+export function originOf({ origin }: CredentialVersion): string {
+  return ORIGINS[origin] ?? "Saved";
 }
 
 /** The versions, newest first, or why they can't be told. */

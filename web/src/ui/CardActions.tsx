@@ -4,6 +4,7 @@ import type { Provider } from "../api/types";
 import { connect } from "../app/current";
 import type { Health } from "../app/health";
 import { goToSession } from "../app/route";
+import { checkCredential } from "../app/runs";
 import { WAYS } from "../session/methods";
 import { MoreIcon } from "./icons";
 import { Menu, MenuItem } from "./Menu";
@@ -39,7 +40,7 @@ export function CardActions({ provider, health, onFailure, onOpen }: CardActions
       ) : (
         <Connect provider={provider} look="primary" />
       )}
-      {health && <More name={name} onOpen={onOpen} />}
+      {health && <More provider={provider} onFailure={onFailure} onOpen={onOpen} />}
     </div>
   );
 }
@@ -87,11 +88,16 @@ function Connect({ provider, look }: { provider: Provider; look: string }) {
   );
 }
 
-function More({ name, onOpen }: { name: string; onOpen: (what: OverCard) => void }) {
+function More({ provider, onFailure, onOpen }: Omit<CardActionsProps, "health">) {
+  const { name, credential } = provider;
   const label = `More of ${name}`;
+  const check = async (id: string) => onFailure(await checkCredential(id));
   return (
     <div className="card-more">
       <Menu of={label} className="card-menu" look="icon-only" label={label} face={<MoreIcon />}>
+        {credential?.checkable && (
+          <MenuItem onClick={() => void check(credential.id)}>Check the connection</MenuItem>
+        )}
         <MenuItem onClick={() => onOpen("versions")}>Versions…</MenuItem>
         <MenuItem onClick={() => onOpen("removal")}>Remove…</MenuItem>
       </Menu>

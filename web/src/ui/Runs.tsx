@@ -39,7 +39,8 @@ function Row({ run, name }: { run: RunView; name: string }) {
     <li className="run-row" data-run={run.runId} data-state={run.state}>
       <Monogram name={name} />
       <h3>
-        {name} {run.arguments.length > 0 && <code className="quiet">{commandLine(run.arguments)}</code>}
+        {name} {run.check && <span className="quiet">is checked</span>}
+        {run.arguments.length > 0 && <code className="quiet">{commandLine(run.arguments)}</code>}
       </h3>
       <State run={run} name={name} />
       <time dateTime={new Date(since).toISOString()} title={exactly(since)}>
