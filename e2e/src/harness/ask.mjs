@@ -1,9 +1,18 @@
 // Asks the issuer as a CLI does: at its vendor's name, trusting the run's authority alone, nothing followed.
+import { randomUUID } from 'node:crypto';
 import https from 'node:https';
 
 const DEADLINE_MS = 20_000;
 
-function bodyOf({ form, json }) {
+/** The notation of forms with files (RFC 7578). */
+function inParts(fields) {
+  const boundary = `part-${randomUUID()}`;
+  const parts = Object.entries(fields).map(([name, value]) => `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`);
+  return [`multipart/form-data; boundary=${boundary}`, `${parts.join('')}--${boundary}--\r\n`];
+}
+
+function bodyOf({ form, parts, json }) {
+  if (parts) return inParts(parts);
   if (form) return ['application/x-www-form-urlencoded', new URLSearchParams(form).toString()];
   return json ? ['application/json', JSON.stringify(json)] : [undefined, undefined];
 }

@@ -1,7 +1,7 @@
 // The person's own browser against the issuer, and the issuer's endpoints for it, asked as the CLIs ask them. Without a
 // controller, so that it says of both what they do by themselves.
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -156,6 +156,25 @@ test("Gemini CLI's page shows a code, and its tokens want the client's secret", 
   assert.ok(refresh_token);
   const who = await ask(issuer, 'GET', 'https://www.googleapis.com/oauth2/v2/userinfo', { headers: { authorization: `Bearer ${access_token}` } });
   assert.equal(JSON.parse(who.text).email, ACCOUNTS.ada.email);
+});
+
+test("Firebase CLI's page takes links that were asked for, shows a code, and its tokens are had and refreshed by forms of several parts", async () => {
+  const [client] = Object.keys(VENDORS[GOOGLE].further);
+  const verifier = randomBytes(32).toString('hex');
+  const session = randomUUID();
+  const { token } = JSON.parse((await ask(issuer, 'POST', 'https://auth.firebase.tools/attest', { json: { session_id: session } })).text);
+  const page = (attest) => `https://auth.firebase.tools/login?${new URLSearchParams({ code_challenge: createHash('sha256').update(verifier).digest('base64url'), session, attest })}`;
+  await assert.rejects(browser.signInAndReadCode({ url: page('made-up'), ...ADA }), /This sign-in is not known/);
+  const code = await browser.signInAndReadCode({ url: page(token), ...ADA });
+  const tokens = async (url, parts) => JSON.parse((await ask(issuer, 'POST', url, { parts: { client_id: client, client_secret: 'of an installed program', ...parts } })).text);
+  const first = await tokens('https://accounts.google.com/o/oauth2/token', { code, code_verifier: verifier, grant_type: 'authorization_code', redirect_uri: 'https://auth.firebase.tools/complete' });
+  const refresh = () => tokens('https://www.googleapis.com/oauth2/v3/token', { refresh_token: first.refresh_token, grant_type: 'refresh_token', scope: '' });
+  for (const { access_token, refresh_token } of [await refresh(), await refresh()]) {
+    assert.equal(refresh_token, first.refresh_token);
+    const projects = await ask(issuer, 'GET', 'https://firebase.googleapis.com/v1beta1/projects?pageSize=100', { headers: { authorization: `Bearer ${access_token}` } });
+    assert.equal(JSON.parse(projects.text).results[0].projectId, 'project-of-ada');
+  }
+  assert.equal((await ask(issuer, 'GET', 'https://firebase.googleapis.com/v1beta1/projects', { headers: { authorization: 'Bearer wrong' } })).status, 401);
 });
 
 test('a sign-in that is denied shows no code', async () => {

@@ -12,8 +12,13 @@ export async function readBody(request, atMost = MAX_BODY_BYTES) {
   return text;
 }
 
-/** The fields of a form. */
-export const readForm = async (request) => new URLSearchParams(await readBody(request));
+/** The fields of a form, in either of HTML's two notations. */
+export async function readForm(request) {
+  const type = request.headers['content-type'] ?? '';
+  const text = await readBody(request);
+  if (!type.startsWith('multipart/form-data')) return new URLSearchParams(text);
+  return new URLSearchParams([...await new Response(text, { headers: { 'content-type': type } }).formData()]);
+}
 
 /** Shows a page. */
 export function html(response, text, status = 200) {

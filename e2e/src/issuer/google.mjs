@@ -1,14 +1,20 @@
-// What Gemini CLI asks of Google beside OAuth: a page that shows a code to paste, whose its tokens are, and what plan they have.
-// Who somebody is comes from the certified provider, which refuses a token that it has not issued.
+// Google's own names of what the certified provider does, and what Gemini CLI asks beside OAuth: a page that shows a code to paste,
+// whose its tokens are, and what plan they have. Who somebody is comes from the certified provider, which refuses a token that it
+// has not issued.
 import { ACCOUNTS } from './accounts.mjs';
-import { html, json, readBody } from './forms.mjs';
+import { html, json, readForm } from './forms.mjs';
 import { GOOGLE, GOOGLE_API, GOOGLE_CODE, GOOGLE_PLAN, GOOGLE_TOKENS } from './hosts.mjs';
 import { pastePage, refusedPage } from './pages.mjs';
-import { VENDORS } from './vendors.mjs';
+import { knows, VENDORS } from './vendors.mjs';
 
+const { routes } = VENDORS[GOOGLE];
+/** Paths that older CLIs know: the page, and where tokens are had and refreshed. */
+const OLD_PAGE = '/o/oauth2/auth';
+const TOKENS = new Set([GOOGLE_TOKENS + routes.token, `${GOOGLE}/o/oauth2/token`, `${GOOGLE_API}/oauth2/v3/token`]);
 const HOSTS = new Set([GOOGLE_API, GOOGLE_CODE, GOOGLE_PLAN]);
 
-async function personOf(provider, { authorization = '' }) {
+/** Whose a token is. */
+export async function personOf(provider, { authorization = '' }) {
   const token = await provider.AccessToken.find(authorization.replace(/^Bearer /, ''));
   return token?.accountId;
 }
@@ -33,14 +39,16 @@ function showCode(request, response) {
   return html(response, query.has('code') ? pastePage(query.get('code')) : refusedPage(query.get('error') ?? 'no code'));
 }
 
-/** The secret of an installed program is none (RFC 8252, 8.5); the CLI must send one, and which does not matter. */
+/** The secret of an installed program is none (RFC 8252, 8.5); a CLI must send one, and which does not matter. */
 async function withSecret(request, response) {
-  const form = new URLSearchParams(await readBody(request));
-  if (!form.get('client_secret') || form.get('client_id') !== VENDORS[GOOGLE].client) {
+  const form = await readForm(request);
+  if (!form.get('client_secret') || !knows(VENDORS[GOOGLE], form.get('client_id'))) {
     json(response, { error: 'invalid_client', error_description: 'The OAuth client was not found.' }, 401);
     return true;
   }
   form.delete('client_secret');
+  request.url = routes.token;
+  request.headers['content-type'] = 'application/x-www-form-urlencoded';
   request.body = form.toString();
   return false;
 }
@@ -48,7 +56,8 @@ async function withSecret(request, response) {
 /** Answers what is no part of the certified provider; false for all else. */
 export async function answerGoogle({ provider }, host, request, response) {
   const path = request.url.split('?')[0];
-  if (host === GOOGLE_TOKENS && path === VENDORS[GOOGLE].routes.token) return withSecret(request, response);
+  if (TOKENS.has(host + path)) return withSecret(request, response);
+  if (host === GOOGLE && path === OLD_PAGE) request.url = request.url.replace(OLD_PAGE, routes.authorization);
   if (!HOSTS.has(host)) return false;
   if (host === GOOGLE_CODE && path === '/authcode') showCode(request, response);
   else {

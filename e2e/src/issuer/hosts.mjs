@@ -29,8 +29,14 @@ export const GOOGLE_CODE = 'codeassist.google.com';
 export const GOOGLE_PLAN = 'cloudcode-pa.googleapis.com';
 /** Gemini CLI sends the browser here when it has finished. */
 export const GOOGLE_END = 'developers.google.com';
+/** Where Firebase CLI sends a person who has no browser beside it, and where they end with a code to paste. */
+export const FIREBASE_PAGES = 'auth.firebase.tools';
+/** Where it asks for a person's projects. */
+export const FIREBASE_API = 'firebase.googleapis.com';
+/** Where it asks at each start for news of itself. */
+export const FIREBASE_NEWS = 'firebase-public.firebaseio.com';
 /** Pages of the tests' and the benchmark's own. */
 export const STAGE = 'stage.anteroom.test';
 
 export const ALL = [CODEX, WRANGLER, WRANGLER_API, WRANGLER_END, CLAUDE, CLAUDE_PLATFORM, CLAUDE_API, GITHUB, GITHUB_API, GOOGLE, GOOGLE_TOKENS,
-  GOOGLE_API, GOOGLE_CODE, GOOGLE_PLAN, GOOGLE_END, STAGE];
+  GOOGLE_API, GOOGLE_CODE, GOOGLE_PLAN, GOOGLE_END, FIREBASE_PAGES, FIREBASE_API, FIREBASE_NEWS, STAGE];

@@ -8,6 +8,7 @@ import { jsonToForm } from './adapter.mjs';
 import { answerClaude } from './claude.mjs';
 import { answerCloudflare } from './cloudflare.mjs';
 import { answerCodex } from './codex.mjs';
+import { answerFirebase } from './firebase.mjs';
 import { html } from './forms.mjs';
 import { answerGithub } from './github.mjs';
 import { answerGoogle } from './google.mjs';
@@ -28,7 +29,7 @@ const sites = new Map(Object.keys(VENDORS).map((host) => {
 }));
 // One vendor, several hosts: a token of one is known to the others.
 for (const host of [hosts.CLAUDE_PLATFORM, hosts.CLAUDE_API]) sites.set(host, sites.get(hosts.CLAUDE));
-for (const host of [hosts.GOOGLE_TOKENS, hosts.GOOGLE_API, hosts.GOOGLE_CODE, hosts.GOOGLE_PLAN]) sites.set(host, sites.get(hosts.GOOGLE));
+for (const host of [hosts.GOOGLE_TOKENS, hosts.GOOGLE_API, hosts.GOOGLE_CODE, hosts.GOOGLE_PLAN, hosts.FIREBASE_PAGES, hosts.FIREBASE_API, hosts.FIREBASE_NEWS]) sites.set(host, sites.get(hosts.GOOGLE));
 sites.set(hosts.WRANGLER_API, sites.get(hosts.WRANGLER));
 sites.set(hosts.GITHUB_API, sites.get(hosts.GITHUB));
 
@@ -36,7 +37,7 @@ sites.set(hosts.GITHUB_API, sites.get(hosts.GITHUB));
 const ENDS = new Set([hosts.WRANGLER_END, hosts.GOOGLE_END]);
 
 /** What vendors have beside OAuth, and their own notation of it. Each says whether it has answered. */
-const OWN = [answerClaude, answerCloudflare, answerCodex, answerGithub, answerGoogle];
+const OWN = [answerClaude, answerCloudflare, answerCodex, answerFirebase, answerGithub, answerGoogle];
 
 /** NetSurf takes no cookie for a path below which it was not set (RFC 2109, 4.3.2); everybody else does since RFC 6265. */
 function widenCookies(request, response) {

@@ -46,14 +46,22 @@ export const VENDORS = {
   [GOOGLE]: {
     client: '681255809395-oo8ft2oprdrnp9e3aqf6av3hmdib135j.apps.googleusercontent.com',
     clientName: 'Gemini CLI',
-    // Any port; and the page that shows a code to paste.
-    redirects: ['http://127.0.0.1/oauth2callback', 'http://localhost/oauth2callback', 'https://codeassist.google.com/authcode'],
+    further: { '563584335869-fgrhgmd47bqnekij5i8b5pr03ho849e6.apps.googleusercontent.com': 'Firebase CLI' },
+    // Any port; and each one's page that shows a code to paste.
+    redirects: ['http://127.0.0.1/oauth2callback', 'http://localhost/oauth2callback', 'https://codeassist.google.com/authcode',
+      'http://localhost', 'https://auth.firebase.tools/complete'],
     routes: { authorization: '/o/oauth2/v2/auth', token: '/token', revocation: '/revoke' },
     accessToken: 'opaque',
-    withoutPkce: true, // it sends a client's secret in its place, where it listens by itself
+    withoutPkce: true, // they send a client's secret in its place, where they listen by themselves
     keepsRefreshTokens: true,
   },
 };
 
 /** A client's name, for people. */
 export const nameOf = (vendor, client) => vendor.further?.[client] ?? vendor.clientName;
+
+/** Whether a client is this vendor's. */
+export const knows = (vendor, client) => client === vendor.client || Object.hasOwn(vendor.further ?? {}, client);
+
+/** The further client of this name. */
+export const clientOf = (vendor, name) => Object.keys(vendor.further).find((client) => vendor.further[client] === name);

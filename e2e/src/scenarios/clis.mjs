@@ -72,6 +72,20 @@ export const CLIS = {
       return { access_token, refresh_token };
     },
   },
+  firebase: {
+    name: 'Firebase CLI',
+    issuer: GOOGLE,
+    desktop: true,
+    account: email,
+    tokens(files) {
+      const { access_token, refresh_token, id_token } = json(files, '.config/configstore/firebase-tools.json').tokens;
+      return { access_token, refresh_token, id_token };
+    },
+    status: {
+      command: (directory) => [`${directory}/bin/node`, `${directory}/cli/firebase/node_modules/.bin/firebase`, 'login:list'],
+      says: new RegExp(`^Logged in as ${email}$`, 'm'),
+    },
+  },
   'github-cli': {
     name: 'GitHub CLI',
     issuer: GITHUB,
@@ -116,6 +130,6 @@ export function homeWith(directory, provider, files) {
 export function statusOf(id, home) {
   const { command, environment = () => ({}) } = CLIS[id].status;
   const env = { HOME: home, PATH: process.env.PATH, ...environment(home) };
-  const { stdout, stderr } = spawnSync('unshare', ['--net', ...command(path.join(imageTree(), 'opt/anteroom'))], { env, encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync('unshare', ['--net', ...command(path.join(imageTree(), 'opt/anteroom'))], { env, cwd: home, encoding: 'utf8' });
   return `${stdout}${stderr}`;
 }

@@ -23,6 +23,7 @@ export const WAYS = [
   { provider: 'codex', method: 'paste', brings: 'address' },
   { provider: 'wrangler', method: 'paste', brings: 'address' },
   { provider: 'gemini-cli', method: 'paste', brings: 'code' },
+  { provider: 'firebase', method: 'paste', brings: 'code' },
 ];
 
 /** What a person does in their own browser. */

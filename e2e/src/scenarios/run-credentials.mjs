@@ -8,7 +8,7 @@ import { scenario } from '../harness/scenario.mjs';
 import { opened } from '../harness/vault.mjs';
 import { until } from '../harness/wait.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
-import { CLAUDE, WRANGLER } from '../issuer/hosts.mjs';
+import { CLAUDE, GOOGLE, WRANGLER } from '../issuer/hosts.mjs';
 import { assertTokens } from './clis.mjs';
 import { signInAtHome } from './methods.mjs';
 import { credentialText } from './run-providers.mjs';
@@ -88,6 +88,18 @@ export function runCredentials(world, own) {
       assertRefreshed(w, CLAUDE, refreshes, since);
     }
     assertTokens(w, 'claude-code', opened(w.directory, credential.id));
+  });
+
+  scenario('Firebase CLI refreshes in two runs at once and in a third one, each from the one saved credential', world, async (w, track) => {
+    await withShortLives(w, async () => {
+      const { credential } = await connect(w, track, 'firebase', { method: 'paste', brings: 'code' });
+      const since = w.issuer.now;
+      const projects = async () => assert.ok((await toTheEnd(w, track, 'firebase', ['projects:list'])).text().includes('project-of-ada'));
+      await Promise.all([projects(), projects()]);
+      await projects();
+      assertRefreshed(w, GOOGLE, 3, since);
+      assert.equal(await versionOf(w, 'firebase'), credential.version, 'what a run made of its copy went with its machine');
+    });
   });
 
   scenario('a refresh is saved while the run goes on', world, async (w, track) => {

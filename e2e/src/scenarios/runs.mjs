@@ -27,6 +27,7 @@ const SAYS = [
   { provider: 'codex', method: 'device', words: ['login', 'status'], says: /^Logged in using ChatGPT$/ },
   { provider: 'claude-code', method: 'paste', brings: 'code', words: ['auth', 'status'], says: new RegExp(`"email": "${ACCOUNTS.ada.email}"`) },
   { provider: 'github-cli', method: 'device', words: ['auth', 'status'], says: /Logged in to github\.com as ada/ },
+  { provider: 'firebase', method: 'paste', brings: 'code', words: ['login:list'], says: new RegExp(`^Logged in as ${ACCOUNTS.ada.email}$`) },
 ];
 
 /** The run has ended by itself, with this exit code, by its own view and by its terminal's last word. */
