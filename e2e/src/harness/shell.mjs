@@ -1,11 +1,24 @@
 // A command of the program in a person's shell: what it says is read as it comes, lines are typed, Ctrl-C is pressed.
 import { spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { binary } from './controller.mjs';
+import { giveToUser, USER } from './machined.mjs';
 import { until } from './wait.mjs';
 
 const SAYS_MS = 30_000;
+
+/** A home directory of the user that the server runs as. */
+export function homeOf(world) {
+  const home = path.join(world.directory, 'home');
+  mkdirSync(home, { recursive: true });
+  giveToUser(home);
+  return home;
+}
+
+/** A command about a provider, asked on the server's own host, without a login. */
+export const onHost = (world, [command, provider, ...words]) => [command, provider, '--user', USER, '--config', world.controller.config, ...words];
 
 export class Shell {
   said = '';
@@ -15,6 +28,11 @@ export class Shell {
   /** Starts `anteroom` with these words; `home` is where it keeps what it keeps. */
   static start(home, ...words) {
     return Shell.#spawn(home, binary(), words);
+  }
+
+  /** The same on the server's own host. */
+  static here(world, ...words) {
+    return Shell.start(homeOf(world), ...onHost(world, words));
   }
 
   /** The same on a terminal of its own, of 30 rows and 100 columns: what it shows is what is printed. */

@@ -1,12 +1,11 @@
 // Sign-ins from a shell: the program's own commands, with the real CLIs behind them.
 import assert from 'node:assert/strict';
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { after } from 'node:test';
-import { giveToUser, USER } from '../harness/machined.mjs';
 import { OwnBrowser } from '../harness/own-browser.mjs';
 import { scenario } from '../harness/scenario.mjs';
-import { Shell } from '../harness/shell.mjs';
+import { homeOf, Shell } from '../harness/shell.mjs';
 import { opened } from '../harness/vault.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
 import { assertTokens } from './clis.mjs';
@@ -18,16 +17,6 @@ export function shell(world) {
   const own = OwnBrowser.start(world().issuer);
   after(async () => (await own).stop());
 
-  function homeOf(w) {
-    const home = path.join(w.directory, 'home');
-    mkdirSync(home, { recursive: true });
-    giveToUser(home);
-    return home;
-  }
-
-  /** On the server's own host, without a login. */
-  const here = (w, ...words) => Shell.start(homeOf(w), ...words, '--user', USER, '--config', w.controller.config);
-
   async function assertConnected(w, provider, since) {
     const { credential } = await w.person.provider(provider);
     assertTokens(w, provider, opened(w.directory, credential.id), since);
@@ -35,7 +24,7 @@ export function shell(world) {
 
   scenario('from a shell a tool is connected by device code', world, async (w) => {
     const since = w.issuer.now;
-    const connect = here(w, 'connect', 'github-cli');
+    const connect = Shell.here(w, 'connect', 'github-cli');
     const [url, code] = [await connect.says(LINK), await connect.says(/^and enter the code +(\S+)$/m)];
     await (await own).approveDevice({ url, code, ...ADA });
     assert.equal(await connect.ended(), 0, connect.said);
@@ -45,7 +34,7 @@ export function shell(world) {
 
   scenario('from a shell a tool is connected with what is brought back, and a stray text is answered', world, async (w) => {
     const since = w.issuer.now;
-    const connect = here(w, 'connect', 'codex', '--method', 'paste');
+    const connect = Shell.here(w, 'connect', 'codex', '--method', 'paste');
     const address = await (await own).signInAndReadRedirect({ url: await connect.says(LINK), ...ADA });
     w.secrets.add('pasted text', address);
     connect.type('http://localhost:1455/elsewhere?code=c');
@@ -57,7 +46,7 @@ export function shell(world) {
   });
 
   scenario('Ctrl-C in a shell cancels the sign-in', world, async (w) => {
-    const connect = here(w, 'connect', 'github-cli');
+    const connect = Shell.here(w, 'connect', 'github-cli');
     await connect.says(LINK);
     const { session } = await w.person.provider('github-cli');
     connect.interrupt();
@@ -66,7 +55,7 @@ export function shell(world) {
   });
 
   scenario('a tool that needs a desktop leads from the shell to the page', world, async (w) => {
-    const connect = here(w, 'connect', 'empty-handed');
+    const connect = Shell.here(w, 'connect', 'empty-handed');
     assert.equal(await connect.ended(), 1);
     assert.ok(connect.said.includes(`open ${w.controller.origin}/ in a browser`), connect.said);
   });
