@@ -2,6 +2,7 @@
 //! Chromium. Prints one line of JSON to standard output.
 
 import { expect, it } from "vitest";
+import { keyToEcho } from "../../bench/echo.mjs";
 import { close, launch, open } from "../test/harness";
 import { openRun, run, shows } from "../test/terminal-harness";
 import { heapMb, quantile, watchStalls } from "../test/terminal-measure";
@@ -19,7 +20,10 @@ it("measures", { timeout: 3 * FLOOD_MS }, async () => {
   await run(page, "clear; echo begins; cat > file");
   await shows(page, "begins");
   const echo: number[] = [];
-  for (let key = 0; key < KEYS; key += 1) echo.push(await keyToEcho(key));
+  for (let key = 0; key < KEYS; key += 1) {
+    const took = await keyToEcho(page, String.fromCharCode(97 + (key % 26)));
+    echo.push(took?.drawn ?? Number.POSITIVE_INFINITY);
+  }
   await page.keyboard.press("Control+c");
   const shell = desk.mock.runs.newest.terminal;
   shell.holdsBack = true;
@@ -34,14 +38,6 @@ it("measures", { timeout: 3 * FLOOD_MS }, async () => {
   process.stdout.write(`\n${JSON.stringify(figures)}\n`);
   await close(desk);
   await browser.close();
-
-  /** From the key's event to the frame that was drawn with its character in the terminal's buffer. */
-  async function keyToEcho(key: number): Promise<number> {
-    const measured = await page.evaluateHandle(arm);
-    await page.keyboard.press(String.fromCharCode(97 + (key % 26)));
-    const took = await measured.evaluate(({ took }) => took);
-    return took;
-  }
 
   async function flood(line: string, bytes: number) {
     const before = await heapMb(page);
@@ -64,27 +60,3 @@ it("measures", { timeout: 3 * FLOOD_MS }, async () => {
     };
   }
 });
-
-/** In the page: resolves with the time from the next key's event to the drawing of what it changed. */
-function arm(): { took: Promise<number> } {
-  const host = document.querySelector(".terminal-host") as HTMLElement & {
-    terminal: import("@xterm/xterm").Terminal;
-  };
-  const { terminal } = host;
-  const seen = () => {
-    const { active } = terminal.buffer;
-    const line = active.getLine(active.baseY + active.cursorY)?.translateToString(true) ?? "";
-    return `${active.baseY + active.cursorY} ${line}`;
-  };
-  const before = seen();
-  const took = new Promise<number>((done) => {
-    let pressed = 0;
-    addEventListener("keydown", ({ timeStamp }) => (pressed = timeStamp), { once: true, capture: true });
-    const drawn = terminal.onRender(() => {
-      if (pressed === 0 || seen() === before) return;
-      drawn.dispose();
-      done(performance.now() - pressed);
-    });
-  });
-  return { took };
-}

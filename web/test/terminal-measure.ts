@@ -1,12 +1,7 @@
 //! What is measured of a run's terminal, for its tests and for `npm run bench:terminal`.
 
 import type { Page } from "playwright-core";
-
-interface Watched {
-  frames: number[];
-  tasks: number[];
-  on: boolean;
-}
+import { watchFrames } from "../../bench/frames.mjs";
 
 export interface Stalls {
   frames: number;
@@ -16,25 +11,9 @@ export interface Stalls {
 
 /** Watches frames and long tasks until the returned function is called. */
 export async function watchStalls(page: Page): Promise<() => Promise<Stalls>> {
-  const watched = await page.evaluateHandle(() => {
-    const watched: Watched = { frames: [], tasks: [], on: true };
-    let last = performance.now();
-    const frame = (now: number) => {
-      watched.frames.push(now - last);
-      last = now;
-      if (watched.on) requestAnimationFrame(frame);
-    };
-    requestAnimationFrame(frame);
-    new PerformanceObserver((list) => {
-      if (watched.on) watched.tasks.push(...list.getEntries().map(({ duration }) => duration));
-    }).observe({ entryTypes: ["longtask"] });
-    return watched;
-  });
+  const watched = await watchFrames(page);
   return async () => {
-    const { frames, tasks } = await watched.evaluate((all) => {
-      all.on = false;
-      return { frames: all.frames.slice(1), tasks: all.tasks };
-    });
+    const { frames, tasks } = await watched();
     return {
       frames: frames.length,
       frameMs: { p50: quantile(frames, 0.5), p99: quantile(frames, 0.99), longest: quantile(frames, 1) },
