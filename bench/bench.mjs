@@ -2,7 +2,8 @@
 // depends on the media engine is measured on both; figures of the one that is not the default begin with its name.
 //
 // The clicks go through the viewer's page into the machine's own browser, which shows a page of the tests' issuer; what
-// is measured is what a person would see. `ROUNDS=quick` makes a tenth of the samples, to try the benchmark itself.
+// is measured is what a person would see. `ROUNDS=quick` makes a tenth of the samples, to try the benchmark itself, and `ONLY=runs`
+// measures the parts alone whose names have the word.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -13,15 +14,16 @@ import { until } from '../e2e/src/harness/wait.mjs';
 import { World } from '../e2e/src/harness/world.mjs';
 import { waiting } from '../e2e/src/scenarios/pool.mjs';
 import { FILES, PROVIDERS } from '../e2e/src/scenarios/providers.mjs';
+import { judged } from './bounds.mjs';
 import { agentMemory, look, percent } from './cpu.mjs';
 import { binding, fitting, othersWait, proportionalMemory } from './machines.mjs';
 import { installEye, UNSEEN_MS } from './eye.mjs';
+import { times } from './rounds.mjs';
+import { runs } from './runs.mjs';
 import { answers, controllerAlone } from './signaling.mjs';
 import { summary, table } from './statistics.mjs';
 
 const OUT = fileURLToPath(new URL('out', import.meta.url));
-const QUICK = process.env.ROUNDS === 'quick';
-const times = (count) => (QUICK ? Math.max(2, Math.round(count / 10)) : count);
 const COLD_STARTS = times(15);
 const POOLED_STARTS = times(15);
 /** Machines that wait at once while their memory is looked at. */
@@ -260,13 +262,20 @@ async function emulatedStarts(template) {
 
 const named = (engine, figures) => Object.fromEntries(Object.entries(figures).map(([key, value]) => [`${engine}.${key}`, value]));
 
-const figures = await measureOn('str0m');
-Object.assign(figures, named('webrtcbin', await measureOn('webrtcbin')));
-Object.assign(figures, await machinesThatWait());
-Object.assign(figures, await emulatedStarts(true), await emulatedStarts(false));
-figures.controller_rss_mb = summary(memory);
-// With no machine left beside it.
-Object.assign(figures, await controllerAlone());
+/** In this order: what measures the controller alone has no machine left beside it. */
+const PARTS = {
+  str0m: () => measureOn('str0m'),
+  webrtcbin: async () => named('webrtcbin', await measureOn('webrtcbin')),
+  machines: machinesThatWait,
+  'emulated clones': () => emulatedStarts(true),
+  'emulated boots': () => emulatedStarts(false),
+  runs,
+  controller: async () => ({ controller_rss_mb: summary(memory), ...(await controllerAlone()) }),
+};
+
+const measured = {};
+for (const [name, measures] of Object.entries(PARTS)) if (name.includes(process.env.ONLY ?? '')) Object.assign(measured, await measures());
+const figures = judged(measured);
 mkdirSync(OUT, { recursive: true });
 writeFileSync(path.join(OUT, 'latest.json'), `${JSON.stringify(figures, null, 2)}\n`);
 console.log(`${os.cpus().length} cores, ${os.cpus()[0].model}, load ${os.loadavg()[0].toFixed(1)}`);

@@ -1,5 +1,6 @@
 // All scenarios in one process, in this order, on one world.
 import { after } from 'node:test';
+import '../../bench/bounds.test.mjs';
 import '../../bench/statistics.test.mjs';
 import '../../bench/signaling.test.mjs';
 import './harness/secrets.test.mjs';
