@@ -11,8 +11,8 @@ import { added } from './shells.mjs';
 import { summary } from './statistics.mjs';
 import { keys } from './typing.mjs';
 
-const SIGN_INS = times(8);
-const OPENED = times(10);
+const SIGN_INS = times(6);
+const OPENED = times(8);
 const KEYS = times(200);
 const FLOOD_BYTES = times(100_000_000);
 const SHELLS = times(6);
