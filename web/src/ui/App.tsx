@@ -1,7 +1,7 @@
 //! Which view is shown: no access, the dashboard, the connection, the tokens, the machines, a
 //! run, or a sign-in. A run's code is loaded when it is shown.
 
-import { lazy, Suspense, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 import { onSignedOut } from "../api/client";
 import { current } from "../app/current";
 import { route } from "../app/route";
@@ -12,29 +12,29 @@ import { Dashboard } from "./Dashboard";
 import { MachineLog } from "./MachineLog";
 import { Machines } from "./Machines";
 import { NoAccess } from "./NoAccess";
+import { loadRunView, runView } from "./run-view";
 import { SignInView } from "./SignInView";
 import { Tokens } from "./Tokens";
-
-const RunView = lazy(() => import("./RunView"));
 
 export function App() {
   const where = useStore(route);
   const { at } = where;
   const signIn = useStore(current);
   const run = useStore(currentRun);
+  const loaded = useStore(runView);
   const [signedOut, setSignedOut] = useState(false);
   useEffect(() => onSignedOut(() => setSignedOut(true)), []);
+  useEffect(() => {
+    if (at === "run") loadRunView();
+  }, [at]);
   if (signedOut) return <NoAccess />;
   if (at === "connection") return <Connection />;
   if (at === "tokens") return <Tokens />;
   if (at === "machines") return <Machines />;
   if (where.at === "machine") return <MachineLog key={where.id} id={where.id} />;
   if (at === "run" && run) {
-    return (
-      <Suspense fallback={<div className="sign-in" />}>
-        <RunView key={run.state.snapshot().runId} run={run} />
-      </Suspense>
-    );
+    if (!loaded) return <div className="sign-in" />;
+    return <loaded.View key={run.state.snapshot().runId} run={run} />;
   }
   if (at !== "dashboard" && signIn) return <SignInView key={signIn.clickedAt} signIn={signIn} />;
   return <Dashboard />;

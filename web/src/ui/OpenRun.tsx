@@ -7,6 +7,7 @@ import { type Opened, openRun } from "../app/runs";
 import { clock, exactly } from "../app/time";
 import { Running } from "./Progress";
 import { Confirm } from "./parts";
+import { loadRunView } from "./run-view";
 
 interface OpenRunProps {
   provider: string;
@@ -37,6 +38,7 @@ export function OpenRun(props: OpenRunProps) {
     const isWanted = wanted.begin();
     setOpening(true);
     onFailure(undefined);
+    loadRunView();
     const got = await openRun({ provider, arguments: args, takeOver: false });
     if (!isWanted()) return;
     setOpening(false);
