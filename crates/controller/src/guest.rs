@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anteroom_protocol::{
     MachineId, SessionId,
-    guest::{Assignment, Report, Reports, Work},
+    guest::{Assignment, Report, Reports, RunPlan, Work},
     limits,
 };
 use anteroom_session::{
@@ -46,7 +46,9 @@ impl Controller {
             self.catalogue.get(&session.provider).ok_or_else(|| Error::UnknownProvider(session.provider.clone()))?;
         let work = match &session.run {
             Some(run) if run.check => provider.check_plan(run.size).map(|run| Work::Run { run }),
-            Some(run) => provider.run_plan(&run.arguments, run.size, run.terminal).map(|run| Work::Run { run }),
+            Some(run) => provider
+                .run_plan(&run.arguments, run.size, run.terminal)
+                .map(|plan| Work::Run { run: RunPlan { background: run.background, ..plan } }),
             None => provider.login.plan(session.method).map(|login| Work::SignIn { login }),
         };
         let work = work.ok_or_else(|| Error::Invalid {

@@ -10,7 +10,7 @@ use anteroom_protocol::{
     ProviderId, SessionId, UnixMillis, UserId,
     run::{LeaseHolder, MAX_ARGUMENT_BYTES, MAX_ARGUMENTS, RunState, RunView},
     session::Reason,
-    terminal::{MAX_SIDE, TerminalSize},
+    terminal::{Background, MAX_SIDE, TerminalSize},
 };
 use anteroom_session::{Decision, Input, Refusal, Run, Session};
 use anteroom_store::{CommitError, CredentialRow, Extras, Full, LeaseRow, WantedLease};
@@ -50,6 +50,9 @@ pub struct StartRun {
     /// Rows of the terminal, 1 to 1000.
     #[serde(default = "usual_rows")]
     pub rows: u16,
+    /// What the terminal is drawn on, for programs that ask.
+    #[serde(default)]
+    pub background: Background,
     /// Whether the CLI runs on a terminal, which is usual but for prompts. Without one its input, output and errors are pipes,
     /// for one program.
     #[serde(default)]
@@ -76,13 +79,13 @@ impl Controller {
     pub async fn start_run(&self, user: &UserId, request: StartRun, key: Option<String>) -> Result<RunView, Error> {
         let size = checked(&request)?;
         check_key(key.as_deref())?;
-        let StartRun { provider, arguments, prompt, terminal, take_over, .. } = request;
+        let StartRun { provider, arguments, prompt, terminal, background, take_over, .. } = request;
         let terminal = terminal.unwrap_or(prompt.is_none());
         let arguments = match &prompt {
             Some(prompt) => self.prompt_arguments(&provider, prompt)?,
             None => arguments,
         };
-        let run = |now| Run::new(arguments.clone(), size, terminal, now);
+        let run = |now| Run { background, ..Run::new(arguments.clone(), size, terminal, now) };
         if let Some(key) = &key
             && let Some(earlier) = self.store.session_by_key(user, key).await?
         {

@@ -13,7 +13,7 @@ use crate::{
     Secret, SessionId,
     provider::{CredentialRules, LoginPlan, SeedFile},
     session::{DeviceCode, UrlSource},
-    terminal::TerminalSize,
+    terminal::{Background, TerminalSize},
 };
 
 /// What the agent finds on its standard input when it starts: one JSON document, then end of file. Neither its
@@ -101,6 +101,8 @@ pub struct RunPlan {
     pub files: Vec<SeedFile>,
     /// The terminal's first size.
     pub size: TerminalSize,
+    /// What it is drawn on.
+    pub background: Background,
     /// Whether there is one. Without it standard input, output and error are pipes, and the CLI starts when somebody is there.
     pub terminal: bool,
     /// Whether changes of the credential's files are handed in.

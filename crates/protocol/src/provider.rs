@@ -11,7 +11,11 @@ mod login;
 
 pub use login::{Login, LoginPlan, Method, MethodKind, Reply, SeedFile};
 
-use crate::{HostName, HostPattern, InvalidHost, ProviderId, guest::RunPlan, terminal::TerminalSize};
+use crate::{
+    HostName, HostPattern, InvalidHost, ProviderId,
+    guest::RunPlan,
+    terminal::{Background, TerminalSize},
+};
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,6 +260,7 @@ impl Provider {
             environment,
             files: self.login.files.clone(),
             size,
+            background: Background::default(),
             terminal,
             writes_back: self.credential.rotates,
             environment_files: run.environment_files.clone(),

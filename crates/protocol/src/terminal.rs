@@ -52,6 +52,18 @@ impl TerminalSize {
     }
 }
 
+/// What a terminal is drawn on. Programs ask for it (OSC 11) to choose colours that can be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Background {
+    /// Bright on dark.
+    #[default]
+    Dark,
+    /// Dark on bright.
+    Light,
+}
+
 /// What a viewer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FromViewer {

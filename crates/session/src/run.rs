@@ -18,7 +18,7 @@ use anteroom_protocol::{
     limits,
     run::{RunState, RunView},
     session::{Reason, ReasonCode, SessionEventKind, Step},
-    terminal::TerminalSize,
+    terminal::{Background, TerminalSize},
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ pub struct Run {
     pub arguments: Vec<String>,
     /// The terminal's first size.
     pub size: TerminalSize,
+    /// What it is drawn on.
+    #[serde(default)]
+    pub background: Background,
     /// Whether there is one.
     pub terminal: bool,
     /// Whether it only finds out whether the credential works.
@@ -61,6 +64,7 @@ impl Run {
         Self {
             arguments,
             size,
+            background: Background::default(),
             terminal,
             check: false,
             started_at: None,

@@ -286,7 +286,11 @@ impl Store for FakeStore {
         self.write(|tables| {
             let before = tables.credentials.len();
             tables.credentials.retain(|row| row.owner != *owner || row.id != *id);
-            Ok(tables.credentials.len() < before)
+            let is_removed = tables.credentials.len() < before;
+            if is_removed {
+                tables.told.remove(id);
+            }
+            Ok(is_removed)
         })
     }
 

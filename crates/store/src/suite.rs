@@ -129,6 +129,7 @@ macro_rules! conformance {
                 health_is_told_when_it_changes_and_nothing_is_as_good_as_connected,
                 a_notice_is_due_until_it_is_removed_and_not_before_its_time,
                 the_oldest_notices_are_forgotten_beyond_their_number,
+                what_was_told_of_a_credential_is_forgotten_with_it,
             }
             access {
                 the_owner_is_made_once,

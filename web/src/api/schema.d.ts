@@ -812,6 +812,11 @@ export interface components {
             /** @description What is done. */
             work: components["schemas"]["Work"];
         };
+        /**
+         * @description What a terminal is drawn on. Programs ask for it (OSC 11) to choose colours that can be read.
+         * @enum {string}
+         */
+        Background: "dark" | "light";
         /** @description `RTCIceCandidateInit` as browsers serialise it. An empty `candidate` means end-of-candidates (RFC 8838). */
         Candidate: {
             /** @description `candidate:...` (RFC 8839), or empty for end-of-candidates. */
@@ -1439,6 +1444,8 @@ export interface components {
         };
         /** @description A run, as its machine needs it. */
         RunPlan: {
+            /** @description What it is drawn on. */
+            background: components["schemas"]["Background"];
             /** @description Program and arguments; no shell. */
             command: string[];
             /** @description The CLI's environment, beside what every program in the machine gets. */
@@ -1637,6 +1644,8 @@ export interface components {
         StartRun: {
             /** @description What is added to the provider's command; at most 256, together at most 64 KiB. */
             arguments?: string[];
+            /** @description What the terminal is drawn on, for programs that ask. */
+            background?: components["schemas"]["Background"];
             /**
              * Format: int32
              * @description Cells in a row of the terminal, 1 to 1000.

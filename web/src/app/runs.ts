@@ -4,6 +4,7 @@ import { api, CALL_MS, outcome, said, within } from "../api/client";
 import type { Holder, RunView } from "../api/types";
 import { refresh } from "./providers";
 import { Store } from "./store";
+import { shade } from "./theme";
 
 /** A run takes its machine and its place at once; the answer waits for neither. */
 const START_MS = CALL_MS;
@@ -45,7 +46,7 @@ export interface Opening {
 export async function openRun(opening: Opening): Promise<Opened> {
   const { provider, takeOver } = opening;
   const call = api.POST("/api/runs", {
-    body: { provider, arguments: [...opening.arguments], takeOver, ...sizeOfWindow() },
+    body: { provider, arguments: [...opening.arguments], takeOver, background: shade(), ...sizeOfWindow() },
     signal: within(takeOver ? TAKE_OVER_MS : START_MS),
   });
   const got = await outcome(call);

@@ -17,6 +17,13 @@ function stored(): Theme {
 
 export const theme = new Store<Theme>(stored());
 
+/** What a terminal is drawn on now. */
+export function shade(): "light" | "dark" {
+  const now = theme.snapshot();
+  if (now !== "system") return now;
+  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
 /** The next theme in the round. */
 export function nextTheme(): void {
   const next = THEMES[(THEMES.indexOf(theme.snapshot()) + 1) % THEMES.length] ?? "system";

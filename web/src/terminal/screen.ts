@@ -6,7 +6,7 @@ import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import type { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
-import { theme } from "../app/theme";
+import { shade, theme } from "../app/theme";
 import { linkOf } from "../session/link";
 import { defineAdoptedStyle } from "./adopted";
 import { coloursOf, LEAST_CONTRAST, marksOf } from "./colours";
@@ -59,7 +59,7 @@ export class Screen {
       rightClickSelectsWord: false,
       screenReaderMode: settings.snapshot().screenReader,
       scrollback: SCROLLBACK_LINES,
-      theme: coloursOf(this.#isDark()),
+      theme: coloursOf(shade() === "dark"),
       linkHandler: this.#linkHandler(),
     });
     // For tests from outside: what is drawn by WebGL stands in no element.
@@ -118,7 +118,7 @@ export class Screen {
   }
 
   find(text: string, direction: "next" | "previous"): void {
-    const options = { decorations: marksOf(this.#isDark()), incremental: false };
+    const options = { decorations: marksOf(shade() === "dark"), incremental: false };
     if (direction === "next") this.#search.findNext(text, options);
     else this.#search.findPrevious(text, options);
   }
@@ -162,15 +162,10 @@ export class Screen {
 
   #followColours(): void {
     const draw = () => {
-      this.xterm.options.theme = coloursOf(this.#isDark());
+      this.xterm.options.theme = coloursOf(shade() === "dark");
     };
     this.#dark.addEventListener("change", draw, { signal: this.#life.signal });
     this.#life.signal.addEventListener("abort", theme.subscribe(draw));
-  }
-
-  #isDark(): boolean {
-    const chosen = theme.snapshot();
-    return chosen === "system" ? this.#dark.matches : chosen === "dark";
   }
 
   #linkHandler() {

@@ -190,3 +190,17 @@ async fn a_check_that_is_stopped_or_leaves_nothing_does_not_say_that_all_is_well
     exits(&lab, &running, &machine, left).await;
     assert_eq!(connected(&running, &owner).await["health"], "needs-sign-in");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_of_an_older_version_shows_says_nothing_of_the_newer_one() {
+    let lab = Lab::new();
+    let running = lab.start().await;
+    let owner = running.owner().await;
+    sign_in(&lab, &running, &owner, LONG).await.is(204);
+    let machine = open(&lab, &running, &owner).await;
+    sign_in(&lab, &running, &owner, SHORT).await.is(204);
+    let left =
+        json!([{"kind": "credential-missing", "detail": "gone"}, {"kind": "cli-exited", "code": 0, "detail": ""}]);
+    exits(&lab, &running, &machine, left).await;
+    assert_eq!(connected(&running, &owner).await["health"], "connected");
+}

@@ -257,14 +257,14 @@ async fn a_prompt_is_put_into_the_providers_arguments_and_has_no_terminal() {
     let owner = running.owner().await;
     connect(&lab, &running, &owner, FIRST).await;
     let prompt = "-say \"{prompt}\"\nand more";
-    let body = json!({"provider": "codex", "prompt": prompt});
+    let body = json!({"provider": "codex", "prompt": prompt, "background": "light"});
     let run = running.person(&owner, Method::POST, "/api/runs", Some(body)).await.is(201);
     assert_eq!(run["terminal"], false);
     let machine = machine_of(&lab, &running, run["runId"].as_str().unwrap()).await;
     let assigned = running.guest(&machine, Method::GET, "/api/guest/assignment", None).await.is(200);
     let plan = &assigned["work"]["run"];
     assert_eq!(plan["command"], json!(["codex", "exec", "--skip-git-repo-check", "--", prompt]));
-    assert_eq!(plan["terminal"], false);
+    assert_eq!((&plan["terminal"], &plan["background"]), (&json!(false), &json!("light")));
     exits(&running, &machine, 0).await;
     lab.nothing_is_left().await;
     for (more, problem) in [

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anteroom_protocol::terminal::{TerminalSize, ToAgent};
+use anteroom_protocol::terminal::{Background, TerminalSize, ToAgent};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout_at},
@@ -36,8 +36,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(pty: Pty, child: PtyChild, size: TerminalSize) -> Self {
-        let screen = Screen::with_history(size.columns, size.rows, HISTORY_ROWS);
+    pub(super) fn new(pty: Pty, child: PtyChild, size: TerminalSize, background: Background) -> Self {
+        let screen = Screen::with_history(size.columns, size.rows, HISTORY_ROWS).drawn_on(background);
         Self { pty, child, screen, size, silent: false, questions: Questions::default() }
     }
 

@@ -111,7 +111,7 @@ async fn run_cli(
         let (pty, child) =
             terminal::spawn(&plan.command, environment, around.home, size).map_err(|error| error.to_string())?;
         around.reporter.report(Report::CliStarted).await;
-        return Ok(Line::new(pty, child, plan.size).serve(link, stopped).await);
+        return Ok(Line::new(pty, child, plan.size, plan.background).serve(link, stopped).await);
     }
     // The program may take as long as it likes to come.
     around.reporter.report(Report::CliStarted).await;

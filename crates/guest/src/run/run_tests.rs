@@ -9,7 +9,7 @@ use anteroom_protocol::{
     Secret,
     guest::{CapturedFile, DesktopSize, MediaEngine},
     provider::{CredentialFile, FileFormat},
-    terminal::{BYTES, ERRORS, FromAgent, TerminalSize, ToAgent},
+    terminal::{BYTES, Background, ERRORS, FromAgent, TerminalSize, ToAgent},
 };
 use axum::{
     Json, Router,
@@ -133,6 +133,7 @@ async fn start(script: &str, terminal: bool) -> Trial {
         environment: BTreeMap::new(),
         files: Vec::new(),
         size: SIZE,
+        background: Background::Dark,
         terminal,
         writes_back: true,
         environment_files: BTreeMap::from([("FROM_FILE".to_owned(), ".cli/auth.json".to_owned())]),

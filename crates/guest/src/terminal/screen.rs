@@ -16,6 +16,7 @@ use alacritty_terminal::{
         ansi::{CursorShape, CursorStyle, NamedColor, Processor, Rgb},
     },
 };
+use anteroom_protocol::terminal::Background;
 
 use super::snapshot;
 
@@ -25,8 +26,8 @@ const HISTORY_ROWS: usize = 200;
 const CELL_PIXELS: (u16, u16) = (8, 16);
 /// What the terminal says to XTVERSION; xterm's form, so that CLIs that parse it find a name and a number.
 const VERSION_ANSWER: &[u8] = b"\x1bP>|anteroom(1)\x1b\\";
-const FOREGROUND: Rgb = Rgb { r: 0xe6, g: 0xe6, b: 0xe6 };
-const BACKGROUND: Rgb = Rgb { r: 0x10, g: 0x12, b: 0x18 };
+const BRIGHT: Rgb = Rgb { r: 0xe6, g: 0xe6, b: 0xe6 };
+const DARK: Rgb = Rgb { r: 0x10, g: 0x12, b: 0x18 };
 
 /// One row as a person reads it: rows that the terminal wrapped are joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub struct Screen {
     /// Runs ahead of `processor` to find the one query that it has no method for.
     version_parser: Parser,
     outbox: Outbox,
+    background: Background,
 }
 
 impl Screen {
@@ -71,7 +73,14 @@ impl Screen {
             processor: Processor::new(),
             version_parser: Parser::new(),
             outbox,
+            background: Background::Dark,
         }
+    }
+
+    /// The same, drawn on this.
+    #[must_use]
+    pub fn drawn_on(self, background: Background) -> Self {
+        Self { background, ..self }
     }
 
     /// Draws what the CLI wrote and returns what the terminal answers, in the order of the questions: some
@@ -195,7 +204,9 @@ impl Screen {
         for event in self.outbox.take() {
             match event {
                 Event::PtyWrite(text) => answers.extend_from_slice(text.as_bytes()),
-                Event::ColorRequest(index, format) => answers.extend_from_slice(format(color(index)).as_bytes()),
+                Event::ColorRequest(index, format) => {
+                    answers.extend_from_slice(format(color(index, self.background)).as_bytes())
+                }
                 Event::TextAreaSizeRequest(format) => {
                     answers.extend_from_slice(format(self.window_size()).as_bytes());
                 }
@@ -224,14 +235,11 @@ impl Screen {
     }
 }
 
-/// The colours that OSC 4, 10, 11 and 12 ask for. Everything but the background is bright on it, which is all
-/// that CLIs want to know.
-fn color(index: usize) -> Rgb {
-    if index == NamedColor::Background as usize || index == NamedColor::Black as usize {
-        BACKGROUND
-    } else {
-        FOREGROUND
-    }
+/// The colours that OSC 4, 10, 11 and 12 ask for. Which of background and text is the bright one is all that CLIs want to know.
+fn color(index: usize, background: Background) -> Rgb {
+    let is_background = index == NamedColor::Background as usize;
+    let is_dark = index == NamedColor::Black as usize || is_background == (background == Background::Dark);
+    if is_dark { DARK } else { BRIGHT }
 }
 
 struct Size {

@@ -99,6 +99,19 @@ fn a_resized_screen_says_its_size() {
 }
 
 #[test]
+fn a_program_that_asks_for_the_colours_is_told_which_is_bright() {
+    let asked = |background, question: &[u8]| {
+        let mut screen = Screen::new(80, 10).drawn_on(background);
+        String::from_utf8(screen.feed(question)).unwrap()
+    };
+    let (dark, bright) = ("rgb:1010/1212/1818", "rgb:e6e6/e6e6/e6e6");
+    for (background, of_text, of_background) in [(Background::Dark, bright, dark), (Background::Light, dark, bright)] {
+        assert_eq!(asked(background, b"\x1b]10;?\x07"), format!("\x1b]10;{of_text}\x07"));
+        assert_eq!(asked(background, b"\x1b]11;?\x07"), format!("\x1b]11;{of_background}\x07"));
+    }
+}
+
+#[test]
 fn a_screen_of_no_size_has_the_smallest_one() {
     let mut screen = Screen::new(0, 0);
     assert_eq!(screen.size(), (2, 1));

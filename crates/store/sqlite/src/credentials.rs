@@ -210,10 +210,19 @@ pub(crate) async fn rewrap(
 pub(crate) async fn remove(database: &Database, owner: &UserId, id: &CredentialId) -> Result<bool, StoreError> {
     let action = || format!("remove credential {id}");
     let mut turn = database.turn(action).await?;
+    let done = remove_in(&mut turn, owner, id).await.during(action());
+    turn.end(done, action).await
+}
+
+async fn remove_in(connection: &mut SqliteConnection, owner: &UserId, id: &CredentialId) -> Result<bool, sqlx::Error> {
     let done = sqlx::query("DELETE FROM credentials WHERE owner = ? AND credential = ?")
         .bind(owner.as_str())
         .bind(id.as_str())
-        .execute(&mut *turn)
-        .await;
-    turn.end(done.map(|done| done.rows_affected() > 0).during(action()), action).await
+        .execute(&mut *connection)
+        .await?;
+    let is_removed = done.rows_affected() > 0;
+    if is_removed {
+        sqlx::query("DELETE FROM told_health WHERE credential = ?").bind(id.as_str()).execute(connection).await?;
+    }
+    Ok(is_removed)
 }

@@ -49,7 +49,7 @@ pub(super) struct Tables {
     pub(super) owner: Option<UserId>,
     pub(super) access: HashMap<TokenDigest, AccessRow>,
     pub(super) tokens: Vec<TokenRow>,
-    told: HashMap<CredentialId, Health>,
+    pub(super) told: HashMap<CredentialId, Health>,
     pub(super) notices: Vec<NoticeRow>,
     pub(super) views: ViewTables,
 }

@@ -2,7 +2,7 @@
 
 use anteroom_protocol::{NoticeId, UnixMillis, credential::Health};
 
-use super::fixtures::{NOW, Tested, credential_id};
+use super::fixtures::{NOW, Tested, credential, credential_id, save, start_saving, user};
 use crate::{MAX_NOTICES, NoticeRow};
 
 fn notice(number: u32, due_at: UnixMillis) -> NoticeRow {
@@ -21,6 +21,17 @@ pub async fn health_is_told_when_it_changes_and_nothing_is_as_good_as_connected(
     assert!(tell(Health::Connected, 4).await);
     assert!(store.tell_health(&credential_id(2), Health::Expiring, None).await.unwrap());
     assert_eq!(store.due_notices(NOW, 9).await.unwrap(), [notice(2, NOW), notice(4, NOW)]);
+}
+
+pub async fn what_was_told_of_a_credential_is_forgotten_with_it(store: Tested) {
+    let saving = start_saving(&store, 1, &user(1)).await;
+    save(&store, &saving, &credential(1, 1)).await.unwrap();
+    let tell = async || store.tell_health(&credential_id(1), Health::Expiring, None).await.unwrap();
+    assert!(tell().await && !tell().await);
+    assert!(!store.remove_credential(&user(2), &credential_id(1)).await.unwrap(), "it is somebody else's");
+    assert!(!tell().await);
+    assert!(store.remove_credential(&user(1), &credential_id(1)).await.unwrap());
+    assert!(tell().await);
 }
 
 pub async fn a_notice_is_due_until_it_is_removed_and_not_before_its_time(store: Tested) {
