@@ -1,7 +1,8 @@
 //! Whether credentials work: what runs show of it, and runs that are made to find out.
 //!
 //! A check is a run of the CLI's own check command, with the lease and the machine that any run has. What is noted belongs to
-//! one version: the next one, by a sign-in, a write-back or a way back, begins without it.
+//! one version: the next one, by a sign-in, a write-back or a way back, begins without it. Many a check command only reads the file, so
+//! that one that is content takes back what an earlier check has said, and never what a run has shown.
 
 use anteroom_protocol::{
     CredentialId, ProviderId, SessionId, UserId, guest::Report, run::RunView, terminal::TerminalSize,
@@ -57,10 +58,18 @@ impl Controller {
             return Ok(());
         }
         let trouble = match &finding {
+            Finding::Works if !newest.trouble.as_ref().is_some_and(|said| self.is_of_check(&session, said)) => {
+                return Ok(());
+            }
             Finding::Works => None,
             Finding::Trouble(trouble) => Some(trouble.as_str()),
         };
         Ok(self.store.note_trouble(&newest.id, newest.version, trouble).await?)
+    }
+
+    /// Whether an earlier check has said this.
+    fn is_of_check(&self, session: &Session, trouble: &str) -> bool {
+        trouble.starts_with(&failed_check(&self.check_command(session)))
     }
 
     fn check_command(&self, session: &Session) -> String {
@@ -78,6 +87,11 @@ impl Controller {
     }
 }
 
+/// What a failed check is told with, up to its exit code.
+fn failed_check(command: &str) -> String {
+    format!("{command} ended with exit code ")
+}
+
 /// A check that was stopped has found nothing, and other runs end with whatever they like.
 fn finding(session: &Session, report: &Report, command: impl FnOnce() -> String) -> Option<Finding> {
     let run = session.run.as_ref().filter(|_| session.end().is_none())?;
@@ -85,7 +99,7 @@ fn finding(session: &Session, report: &Report, command: impl FnOnce() -> String)
         Report::CredentialMissing { detail } => Some(Finding::Trouble(detail.clone())),
         Report::CliExited { .. } if !run.check || run.stopping.is_some() || run.left_no_credential => None,
         Report::CliExited { code: 0, .. } => Some(Finding::Works),
-        Report::CliExited { code, .. } => Some(Finding::Trouble(format!("{} ended with exit code {code}.", command()))),
+        Report::CliExited { code, .. } => Some(Finding::Trouble(format!("{}{code}.", failed_check(&command())))),
         Report::DesktopReady
         | Report::BrowserReady
         | Report::DesktopFailed { .. }

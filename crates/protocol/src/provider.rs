@@ -249,7 +249,10 @@ impl Provider {
     #[must_use]
     pub fn check_plan(&self, size: TerminalSize) -> Option<RunPlan> {
         let run = self.run.as_ref()?;
-        Some(self.plan_of(run, run.check.clone()?, size, true))
+        let mut plan = self.plan_of(run, run.check.clone()?, size, true);
+        // Nobody is there to be asked: without it Wrangler begins to sign in when it finds that it is not.
+        plan.environment.insert("CI".to_owned(), "true".to_owned());
+        Some(plan)
     }
 
     fn plan_of(&self, run: &Run, command: Vec<String>, size: TerminalSize, terminal: bool) -> RunPlan {

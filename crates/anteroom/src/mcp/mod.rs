@@ -2,9 +2,14 @@
 //! agents. It asks the same server as `connect` and `run` do, by the same calls. Secrets are in no answer: an agent starts a
 //! sign-in, and a person ends it.
 
+mod input;
 mod output;
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anteroom_protocol::{
     ProviderId, Secret, SessionId,
@@ -20,12 +25,16 @@ use rmcp::{
     schemars::JsonSchema,
     service::{RequestContext, RoleServer},
     tool, tool_handler, tool_router,
-    transport::stdio,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    io::{stdin, stdout},
+    signal::unix::{SignalKind, signal},
+    time::{Instant, sleep},
+};
 
+use self::input::Input;
 use crate::client::{CallError, Server};
 
 /// How long a sign-in may take to show its link or code; a machine starts in some seconds.
@@ -36,17 +45,53 @@ const INSTRUCTIONS: &str = "Runs command-line tools (Claude Code, Codex, GitHub 
      show its link and code to the person, and ask `status` until it is connected. `run` gives a tool a prompt or arguments and \
      returns what it wrote. A tool with a rotating credential runs once at a time.";
 
-/// Serves until its input ends.
+/// Serves until its input ends, or it is told to end. Runs that it has begun, and that nobody waits for any more, are stopped.
 ///
 /// # Errors
 /// The client does not speak the protocol.
 pub(crate) async fn serve(server: Server) -> Result<(), Box<dyn std::error::Error>> {
-    Tools { server }.serve(stdio()).await?.waiting().await?;
+    let (input, mut ended) = Input::new(stdin());
+    let going_on = GoingOn::default();
+    let mut terminated = signal(SignalKind::terminate())?;
+    let tools = Tools { server: server.clone(), going_on: going_on.clone() };
+    let serving = tools.serve((input, stdout())).await?;
+    tokio::select! {
+        _ = serving.waiting() => {}
+        _ = ended.wait_for(|ended| *ended) => {}
+        _ = terminated.recv() => {}
+    }
+    for run in going_on.all() {
+        // That it can't be stopped now ends in its own deadline.
+        let _ = server.have(Method::DELETE, &format!("/api/runs/{run}")).await;
+    }
     Ok(())
 }
 
 struct Tools {
     server: Server,
+    going_on: GoingOn,
+}
+
+/// The runs whose ends an agent waits for.
+#[derive(Clone, Default)]
+struct GoingOn(Arc<Mutex<BTreeSet<SessionId>>>);
+
+impl GoingOn {
+    fn begin(&self, run: &SessionId) {
+        self.lock().insert(run.clone());
+    }
+
+    fn end(&self, run: &SessionId) {
+        self.lock().remove(run);
+    }
+
+    fn all(&self) -> Vec<SessionId> {
+        self.lock().iter().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<SessionId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Whose sign-in.
@@ -167,10 +212,13 @@ impl Tools {
             Ok(run) => run,
             Err(error) => return answer(Err::<(), _>(error.into())),
         };
-        tokio::select! {
+        self.going_on.begin(&run.run_id);
+        let told = tokio::select! {
             written = output::of(&self.server, &run.run_id) => answer(written.map_err(Failed::from)),
             () = context.ct.cancelled() => answer(self.end(&run.run_id).await),
-        }
+        };
+        self.going_on.end(&run.run_id);
+        told
     }
 
     #[tool(description = "Stops a run. What it has changed of its credential is saved.")]

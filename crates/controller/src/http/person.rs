@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anteroom_protocol::{ice::IceServers, run::RunView, session::SessionView};
+use anteroom_protocol::{access::Scope, ice::IceServers, run::RunView, session::SessionView};
 use axum::{
     Json as Body,
     extract::State,
@@ -11,7 +11,7 @@ use axum::{
 
 use super::{
     extract::{InSession, Json, OfCredential, Params, idempotency_key},
-    gate::Person,
+    gate::{Person, Visiting},
     openapi::Problems,
     problems::{Answer, missing},
     views::{CredentialVersions, Credentials, Me, Providers, User},
@@ -30,8 +30,15 @@ pub(crate) async fn me(State(controller): Use, Person(user): Person) -> Body<Me>
 
 /// What can be connected, what is, and what is being.
 #[utoipa::path(get, path = "/api/providers", tag = "person", responses((status = 200, description = "All of them.", body = Providers), Problems))]
-pub(crate) async fn providers(State(controller): Use, Person(user): Person) -> Answer<Body<Providers>> {
-    Ok(Body(Providers { providers: controller.providers(&user).await? }))
+pub(crate) async fn providers(State(controller): Use, Visiting(visit): Visiting) -> Answer<Body<Providers>> {
+    let mut providers = controller.providers(&visit.user).await?;
+    if !visit.scopes.allow(Scope::Connect) {
+        // Whoever has a sign-in's link or code may end it as somebody else.
+        for session in providers.iter_mut().filter_map(|provider| provider.session.as_mut()) {
+            (session.login_url, session.device_code) = (None, None);
+        }
+    }
+    Ok(Body(Providers { providers }))
 }
 
 /// What is connected: metadata only.

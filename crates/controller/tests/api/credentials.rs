@@ -147,6 +147,11 @@ async fn a_credential_that_its_cli_has_blanked_needs_a_sign_in_until_there_is_a_
         (&card["health"], &card["healthDetail"], &card["version"]),
         (&json!("needs-sign-in"), &json!("The CLI left no whole credential."), &json!(1))
     );
+    // The tool's own check reads the file alone.
+    let run = ask(&running, &owner, Method::POST, "check", None).await.is(201);
+    let machine = began(&lab, &running, &run).await;
+    exits(&lab, &running, &machine, json!([{"kind": "cli-exited", "code": 0, "detail": ""}])).await;
+    assert_eq!(connected(&running, &owner).await["health"], "needs-sign-in");
     sign_in(&lab, &running, &owner, SHORT).await.is(204);
     assert_eq!(connected(&running, &owner).await["health"], "connected");
 }
@@ -163,7 +168,8 @@ async fn a_check_is_a_run_of_the_clis_own_check_and_the_card_tells_what_it_found
         ask(&running, &owner, Method::POST, "check", None).await.is_problem(409, "credential-in-use");
         let machine = began(&lab, &running, &run).await;
         let assigned = running.guest(&machine, Method::GET, "/api/guest/assignment", None).await.is(200);
-        assert_eq!(assigned["work"]["run"]["command"], json!(["wrangler", "whoami"]));
+        let plan = &assigned["work"]["run"];
+        assert_eq!((&plan["command"], &plan["environment"]["CI"]), (&json!(["wrangler", "whoami"]), &json!("true")));
         exits(&lab, &running, &machine, json!([{"kind": "cli-exited", "code": code, "detail": ""}])).await;
         assert_eq!(connected(&running, &owner).await["health"], health);
     }

@@ -6,6 +6,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Lab, Reply, Running, Who};
+use crate::sign_in::{machine_of, report};
 
 async fn make(running: &Running, by: &Who, body: Value) -> Reply {
     running.person(by, Method::POST, "/api/tokens", Some(body)).await
@@ -127,4 +128,25 @@ async fn a_token_is_no_cookie() {
     let owner = running.owner().await;
     let Who::Bearer(value) = token(&running, &owner, json!(["read"])).await else { unreachable!() };
     running.person(&Who::Cookie(value, None), Method::GET, "/api/me", None).await.is_problem(401, "no-access");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_only_read_sees_that_a_sign_in_goes_on_and_not_its_link_or_code() {
+    let lab = Lab::new();
+    let running = lab.start().await;
+    let owner = running.owner().await;
+    let click = json!({"provider": "codex", "method": "device"});
+    let started = running.person(&owner, Method::POST, "/api/vm/auth", Some(click)).await.is(201);
+    let id = started["sessionId"].as_str().unwrap();
+    let machine = machine_of(&lab, &running, id).await;
+    let code = json!({"code": "ABCD-12345", "url": "https://auth.openai.com/codex/device"});
+    report(&running, &machine, json!([{"kind": "code-found", "code": code}])).await.is(204);
+    for (scope, sees) in [("read", false), ("run", false), ("connect", true)] {
+        let program = token(&running, &owner, json!([scope])).await;
+        let cards = running.person(&program, Method::GET, "/api/providers", None).await.is(200);
+        let session = &cards["providers"][0]["session"];
+        assert_eq!(session["sessionId"], id, "{scope}");
+        assert_eq!(session["deviceCode"].is_object(), sees, "{scope}");
+        assert_eq!(cards.to_string().contains("ABCD-12345"), sees, "{scope}");
+    }
 }
