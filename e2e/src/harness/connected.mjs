@@ -5,15 +5,8 @@ import { until } from './wait.mjs';
 
 const CONNECTED_MS = 60_000;
 
-/** What one scenario has connected may be newer by its own word than what the next one connects. */
-async function forget(world, provider) {
-  const before = await credentialOf(world, provider);
-  if (before) await world.person.call('DELETE', `/api/credentials/${before.id}`);
-}
-
 /** By a sign-in that asks nobody anything. */
 export async function byScript(world, provider) {
-  await forget(world, provider);
   const reply = await world.person.call('POST', '/api/vm/auth', { body: { provider, method: 'device' } });
   if (reply.status !== 201) throw new Error(`the sign-in of ${provider} was answered with ${reply.status}: ${reply.text}`);
   return succeeded(world, provider, reply.json.sessionId);
@@ -26,11 +19,20 @@ export async function byScriptOnce(world, provider) {
 
 /** By a person at the issuer: `signIn` does what a person does with the attempt. */
 export async function byPerson(world, provider, track, method, signIn) {
-  await forget(world, provider);
   const attempt = await Attempt.begin(world, provider, track, method);
   await signIn(attempt);
   const credential = await succeeded(world, provider, attempt.id);
   return { attempt, credential };
+}
+
+/** Access tokens that are made until `act` is done live for so long. */
+export async function withShortLives(world, act, seconds = 1) {
+  await world.issuer.live({ accessTokens: seconds });
+  try {
+    return await act();
+  } finally {
+    await world.issuer.live();
+  }
 }
 
 /** Waits for the sign-in's good end; gives the credential as it is listed. */

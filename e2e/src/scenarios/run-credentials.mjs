@@ -2,7 +2,7 @@
 // is. The issuer takes a refresh token once; whoever shows one a second time loses all of them.
 import assert from 'node:assert/strict';
 import { setTimeout as passed } from 'node:timers/promises';
-import { byPerson, byScript } from '../harness/connected.mjs';
+import { byPerson, byScript, withShortLives } from '../harness/connected.mjs';
 import { credentialOf, Run } from '../harness/run.mjs';
 import { scenario } from '../harness/scenario.mjs';
 import { opened } from '../harness/vault.mjs';
@@ -42,16 +42,6 @@ async function toTheEnd(w, track, provider, words) {
   assert.equal(exitCode, 0, JSON.stringify(await run.view()));
   assert.equal((await run.ended()).reason.code, 'exited');
   return terminal;
-}
-
-/** What is made from now on lives for a second, until `act` is done. */
-async function withShortLives(w, act) {
-  await w.issuer.live({ accessTokens: 1 });
-  try {
-    return await act();
-  } finally {
-    await w.issuer.live();
-  }
 }
 
 export function runCredentials(world, own) {
@@ -105,12 +95,12 @@ export function runCredentials(world, own) {
   scenario('a refresh is saved while the run goes on', world, async (w, track) => {
     const { version } = await byScript(w, 'shell');
     const { run, shell } = await shellRun(w, track);
-    await shell.does(`echo '${credentialText('while-it-runs', 1)}' > next && mv next ${FILE}`);
+    await shell.does(`echo '${credentialText('while-it-runs')}' > next && mv next ${FILE}`);
     await until('the new version', SAVED_MS, async () => await versionOf(w, 'shell') === version + 1);
     assert.equal((await run.view()).state, 'running');
     assert.match(await savedText(w, 'shell'), /while-it-runs/);
     // In place, as Wrangler writes.
-    await shell.does(`echo '${credentialText('written-in-place', 2)}' > ${FILE}`);
+    await shell.does(`echo '${credentialText('written-in-place')}' > ${FILE}`);
     await until('the next version', SAVED_MS, async () => await versionOf(w, 'shell') === version + 2);
     shell.type('exit\r');
     await run.ended();
@@ -120,7 +110,7 @@ export function runCredentials(world, own) {
   scenario('a refresh in the CLI\'s last moment is saved', world, async (w, track) => {
     const { version } = await byScript(w, 'shell');
     const { run, shell } = await shellRun(w, track);
-    shell.type(`echo '${credentialText('at-the-end', 3)}' > ${FILE}; exit\r`);
+    shell.type(`echo '${credentialText('at-the-end')}' > ${FILE}; exit\r`);
     await run.ended();
     assert.equal(await versionOf(w, 'shell'), version + 1);
     assert.match(await savedText(w, 'shell'), /at-the-end/);
@@ -131,7 +121,7 @@ export function runCredentials(world, own) {
     'half written': `printf '{"tokens": {"id_token": "i' > ${FILE}`,
     blanked: `echo '{"tokens":{"id_token":"","access_token":"","refresh_token":""},"last_refresh":"2026-11-23T00:50:00Z"}' > ${FILE}`,
     deleted: `rm ${FILE}`,
-    'older than the saved one': `echo '${credentialText('older', 0).replace('2026', '2025')}' > ${FILE}`,
+    'older than the saved one': `echo '${credentialText('older', '2025-11-23T00:00:00Z')}' > ${FILE}`,
     'a link to another file': `cp ${FILE} other; ln -sf /etc/passwd ${FILE}`,
   };
   for (const [how, command] of Object.entries(BROKEN)) {

@@ -62,17 +62,17 @@ export const RUN_PROVIDERS = {
   'github-cli-shell': asShell('github-cli'),
 };
 
-/** A credential of Codex's shape. `name` stands in its tokens, `minute` is its age. */
-export const credentialText = (name, minute) => JSON.stringify({
+/** A credential of Codex's shape, issued now unless it says otherwise. `name` stands in its tokens. */
+export const credentialText = (name, issued = new Date().toISOString()) => JSON.stringify({
   tokens: { id_token: `id-token-${name}`, access_token: `access-token-${name}`, refresh_token: `refresh-token-${name}` },
-  last_refresh: `2026-11-23T00:${String(minute).padStart(2, '0')}:00Z`,
+  last_refresh: issued,
 });
 
 /** What `connects` leaves, and Debian's smallest Vim, which is in no machine by itself. */
 export const RUN_FILES = [{
   path: CONNECTS,
   mode: 0o755,
-  contents: `#!/bin/sh\nmkdir -p .codex\nprintf '%s' '${credentialText('of-the-sign-in', 0)}' > .codex/auth.json\n`,
+  contents: `#!/bin/sh\nmkdir -p .codex\ncat > .codex/auth.json << END\n${credentialText('of-the-sign-in', '$(date --utc +%FT%T.%3NZ)')}\nEND\n`,
 }, {
   path: VIM,
   mode: 0o755,

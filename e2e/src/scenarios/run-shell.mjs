@@ -47,7 +47,7 @@ export function runShell(world, own) {
 
   scenario('from a shell a credential in use is told with its run, and taken over when asked', world, async (w) => {
     await byScriptOnce(w, 'shell');
-    const first = Shell.here(w, 'run', 'shell', '--', '-c', `echo '${credentialText('of-the-first', 5)}' > .codex/auth.json; echo begun; sleep 1000`);
+    const first = Shell.here(w, 'run', 'shell', '--', '-c', `echo '${credentialText('of-the-first')}' > .codex/auth.json; echo begun; sleep 1000`);
     await first.prints(/begun/);
     const second = Shell.here(w, 'run', 'shell', '--', '-c', 'true');
     assert.notEqual(await second.ended(), 0);
