@@ -39,13 +39,14 @@ def events(stream):
 
 
 def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("provider")
-    arguments.add_argument("--prompt")
-    arguments.add_argument("arguments", nargs="*")
-    asked = arguments.parse_args()
+    # What follows the first `--` is the tool's. argparse would take a further one away.
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    parser = argparse.ArgumentParser(usage="run.py PROVIDER [--prompt PROMPT | -- ARGUMENT ...]")
+    parser.add_argument("provider")
+    parser.add_argument("--prompt")
+    asked = parser.parse_args(sys.argv[1:end])
     wanted = {"provider": asked.provider, "terminal": False}
-    wanted |= {"prompt": asked.prompt} if asked.prompt else {"arguments": asked.arguments}
+    wanted |= {"prompt": asked.prompt} if asked.prompt else {"arguments": sys.argv[end + 1:]}
     run = json.load(call("POST", "/api/runs", wanted))["runId"]
     try:
         for event in events(call("GET", f"/api/runs/{run}/output")):
