@@ -31,6 +31,7 @@ readonly TEST_PACKAGES=(
     coturn                                                              # the relay's second judge, and an outside relay
     dnsmasq-base                                                        # names in the networks that tests make
     tcpdump sqlite3                                                     # end to end: machine tokens on the wire, the sealed rows
+    python3                                                             # end to end: the documents' example
     vim vim-tiny                                                        # what takes a terminal's whole screen: the page's, a run's
 )
 

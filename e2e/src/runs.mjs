@@ -2,6 +2,7 @@
 import { after } from 'node:test';
 import { OwnBrowser } from './harness/own-browser.mjs';
 import { World } from './harness/world.mjs';
+import { programs } from './scenarios/programs.mjs';
 import { runCredentials } from './scenarios/run-credentials.mjs';
 import { runPages } from './scenarios/run-pages.mjs';
 import { RUN_FILES, RUN_PROVIDERS } from './scenarios/run-providers.mjs';
@@ -19,4 +20,5 @@ runs(world, own);
 runCredentials(world, own);
 runPages(world, own);
 runShell(world, own);
+programs(world, own);
 silence(world);

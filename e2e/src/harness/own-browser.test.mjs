@@ -233,13 +233,14 @@ test('access tokens live as long as a test says', async () => {
   }
 });
 
-test('Claude Code has an answer of the model with a token that was refreshed, and none without', async () => {
+test('Claude Code has an answer of the model with a token that was refreshed, and none without; what it asks is told', async () => {
   const { url, state, exchange } = begin(CLAUDE, 'https://platform.claude.com/oauth/code/callback', 'user:inference');
   const [code] = (await browser.signInAndReadCode({ url, ...ADA })).split('#');
   const tokens = async (json) => JSON.parse((await ask(issuer, 'POST', 'https://platform.claude.com/v1/oauth/token', { json })).text);
   const { refresh_token } = await tokens({ ...exchange(code), state });
   const { access_token } = await tokens({ grant_type: 'refresh_token', client_id: VENDORS[CLAUDE].client, refresh_token });
-  const prompt = (token) => ask(issuer, 'POST', 'https://api.anthropic.com/v1/messages?beta=true', { headers: { authorization: `Bearer ${token}` }, json: { model: 'any' } });
+  const prompt = (token) => ask(issuer, 'POST', 'https://api.anthropic.com/v1/messages?beta=true', { headers: { authorization: `Bearer ${token}` }, json: { model: 'any', messages: [{ role: 'user', content: 'a text' }, { role: 'user', content: [{ type: 'text', text: '-x' }] }] } });
   assert.match((await prompt(access_token)).text, /The model has been asked/);
+  assert.deepEqual((await issuer.saw(({ kind }) => kind === 'prompt', 'the prompt is told')).texts, ['a text', '-x']);
   assert.equal((await prompt('wrong')).status, 401);
 });

@@ -1,4 +1,5 @@
-// A command of the program in a person's shell: what it says is read as it comes, lines are typed, Ctrl-C is pressed.
+// A command of the program in a person's shell, or a script in its place: what it says is read as it comes, lines are typed, Ctrl-C
+// is pressed.
 import { spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { mkdirSync } from 'node:fs';
@@ -10,8 +11,8 @@ import { until } from './wait.mjs';
 const SAYS_MS = 30_000;
 
 /** A home directory of the user that the server runs as. */
-export function homeOf(world) {
-  const home = path.join(world.directory, 'home');
+export function homeOf(world, name = 'home') {
+  const home = path.join(world.directory, name);
   mkdirSync(home, { recursive: true });
   giveToUser(home);
   return home;
@@ -41,9 +42,15 @@ export class Shell {
     return Shell.#spawn(home, 'script', ['--quiet', '--return', '--flush', '--command', `stty rows 30 columns 100; exec ${quoted}`, path.join(home, 'typescript')]);
   }
 
-  static #spawn(home, program, words) {
+  /** A script in Python, with these words and settings of its environment. */
+  static startPython(home, script, words, settings) {
+    return Shell.#spawn(home, '/usr/bin/python3', [script, ...words], settings);
+  }
+
+  static #spawn(home, program, words, settings = {}) {
     const shell = new Shell();
-    shell.process = spawn(program, words, { stdio: 'pipe', env: { PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: home, LANG: 'C.UTF-8', TERM: 'xterm-256color', SHELL: '/bin/sh' } });
+    const env = { PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: home, LANG: 'C.UTF-8', TERM: 'xterm-256color', SHELL: '/bin/sh', ...settings };
+    shell.process = spawn(program, words, { stdio: 'pipe', env });
     const hear = (name) => (text) => {
       shell[name] += text;
       shell.#news.emit('news');

@@ -41,8 +41,12 @@ function* events({ model }) {
   yield { type: 'message_stop' };
 }
 
-async function speak(request, response) {
+/** What was said to the model, piece by piece. */
+const textsOf = ({ messages }) => messages.filter(({ role }) => role === 'user').flatMap(({ content }) => [content].flat()).map((piece) => piece.text ?? piece);
+
+async function speak({ tell }, request, response) {
   const asked = JSON.parse(await readBody(request, MAX_PROMPT_BYTES));
+  tell({ kind: 'prompt', host: CLAUDE_API, texts: textsOf(asked) });
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   for (const event of events(asked)) response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
   response.end();
@@ -54,16 +58,16 @@ async function personOf(provider, { authorization = '' }) {
 }
 
 /** Answers the paths of both hosts that are no part of OAuth; false for any other. */
-export async function answerClaude({ provider }, host, request, response) {
+export async function answerClaude(site, host, request, response) {
   const { pathname: path, searchParams } = new URL(request.url, `https://${host}`);
   const shows = host === CLAUDE_PLATFORM && PAGES.get(path);
   if (shows) html(response, shows(searchParams));
   if (host !== CLAUDE_API) return Boolean(shows);
   const tells = API.get(path);
   const isPrompt = path === '/v1/messages';
-  const user = (tells || isPrompt) && await personOf(provider, request.headers);
+  const user = (tells || isPrompt) && await personOf(site.provider, request.headers);
   if (!user) json(response, { error: { message: 'no' } }, tells || isPrompt ? 401 : 404);
-  else if (isPrompt) await speak(request, response);
+  else if (isPrompt) await speak(site, request, response);
   else json(response, tells(user));
   return true;
 }
