@@ -2,6 +2,7 @@
 import { after } from 'node:test';
 import { OwnBrowser } from './harness/own-browser.mjs';
 import { World } from './harness/world.mjs';
+import { health } from './scenarios/health.mjs';
 import { programs } from './scenarios/programs.mjs';
 import { runCredentials } from './scenarios/run-credentials.mjs';
 import { runPages } from './scenarios/run-pages.mjs';
@@ -9,6 +10,7 @@ import { RUN_FILES, RUN_PROVIDERS } from './scenarios/run-providers.mjs';
 import { runShell } from './scenarios/run-shell.mjs';
 import { runs } from './scenarios/runs.mjs';
 import { silence } from './scenarios/silence.mjs';
+import { versions } from './scenarios/versions.mjs';
 
 const made = await World.make({ providers: RUN_PROVIDERS, files: RUN_FILES });
 const world = () => made;
@@ -20,5 +22,7 @@ runs(world, own);
 runCredentials(world, own);
 runPages(world, own);
 runShell(world, own);
+versions(world, own);
+health(world, own);
 programs(world, own);
 silence(world);

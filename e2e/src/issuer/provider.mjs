@@ -46,6 +46,8 @@ function configuration(vendor) {
     cookies: { keys: [randomBytes(32).toString('hex')] },
     claims: { openid: ['sub', 'email', 'email_verified', 'name', 'https://api.openai.com/auth'] },
     conformIdTokenClaims: false,
+    // A token is no good from the second on at which it ends: all clocks here are one.
+    clockTolerance: 0,
     pkce: { required: () => !vendor.withoutPkce },
     // The CLIs expect a refresh token whether or not they asked with prompt=consent.
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),

@@ -12,11 +12,11 @@ command = ["bash", "--norc", "--noprofile"]
 environment = { PS1 = "ready> " }
 `;
 
-/** The product's file, with a shell in which its CLI is called. */
+/** The product's file, with a shell in which its CLI is called; it is checked as ever. */
 const asShell = (id) => product(id)
   .replace(/^id = .*$/m, `id = "${id}-shell"`)
   .replace(/^name = "(.*)"$/m, 'name = "$1 in a shell"')
-  .replace(/^\[run(\.[a-z]+)?\]\n(?:[^[\n].*\n|\n)*/gm, '') + SHELL;
+  .replace(/^\[run(\.[a-z]+)?\]\n(?:[^[\n].*\n|\n)*/gm, '') + SHELL + /^check = .*$/m.exec(product(id))[0];
 
 const CONNECTS = '/opt/stage/connects';
 export const VIM = '/opt/stage/vim';
@@ -58,6 +58,7 @@ export const RUN_PROVIDERS = {
   'second-shell': scripted('second-shell', SHELL),
   'ends-at-once': scripted('ends-at-once', '\n[run]\ncommand = ["false"]\n'),
   'never-starts': scripted('never-starts', '\n[run]\ncommand = ["no-such-command"]\n'),
+  'codex-shell': asShell('codex'),
   'wrangler-shell': asShell('wrangler'),
   'github-cli-shell': asShell('github-cli'),
 };
