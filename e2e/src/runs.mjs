@@ -2,6 +2,7 @@
 import { after } from 'node:test';
 import { OwnBrowser } from './harness/own-browser.mjs';
 import { World } from './harness/world.mjs';
+import { agents } from './scenarios/agents.mjs';
 import { health } from './scenarios/health.mjs';
 import { programs } from './scenarios/programs.mjs';
 import { runCredentials } from './scenarios/run-credentials.mjs';
@@ -25,4 +26,5 @@ runShell(world, own);
 versions(world, own);
 health(world, own);
 programs(world, own);
+agents(world, own);
 silence(world);
