@@ -147,6 +147,15 @@ test("Claude Code's page shows code and state, which are good for tokens once", 
   assert.equal((await tokens()).status, 400);
 });
 
+test("Claude Code's token for scripts lives as long as was asked, and tells nobody whose it is", async () => {
+  const { url, exchange } = begin(CLAUDE, 'https://platform.claude.com/oauth/code/callback', 'user:inference');
+  const [code] = (await browser.signInAndReadCode({ url, ...ADA })).split('#');
+  const reply = await ask(issuer, 'POST', 'https://platform.claude.com/v1/oauth/token', { json: { ...exchange(code), expires_in: 31_536_000 } });
+  const { access_token, expires_in } = JSON.parse(reply.text);
+  assert.equal(expires_in, 31_536_000);
+  assert.equal((await ask(issuer, 'GET', 'https://api.anthropic.com/api/oauth/profile', { headers: { authorization: `Bearer ${access_token}` } })).status, 403);
+});
+
 test("Gemini CLI's page shows a code, and its tokens want the client's secret", async () => {
   const { url, exchange } = begin(GOOGLE, 'https://codeassist.google.com/authcode', 'https://www.googleapis.com/auth/userinfo.email');
   const form = exchange(await browser.signInAndReadCode({ url, ...ADA }));

@@ -16,6 +16,9 @@ function profile(user) {
   };
 }
 
+/** A token that has not this one tells nobody whose it is. */
+const TELLING_SCOPE = 'user:profile';
+
 const roles = (user) => ({ organization_name: `${ACCOUNTS[user].name}'s organization`, organization_role: 'admin', workspace_name: null, workspace_role: null });
 
 /** From path to what is told of a person. */
@@ -52,10 +55,7 @@ async function speak({ tell }, request, response) {
   response.end();
 }
 
-async function personOf(provider, { authorization = '' }) {
-  const token = await provider.AccessToken.find(authorization.replace(/^Bearer /, ''));
-  return token?.accountId;
-}
+const tokenOf = (provider, { authorization = '' }) => provider.AccessToken.find(authorization.replace(/^Bearer /, ''));
 
 /** Answers the paths of both hosts that are no part of OAuth; false for any other. */
 export async function answerClaude(site, host, request, response) {
@@ -65,9 +65,10 @@ export async function answerClaude(site, host, request, response) {
   if (host !== CLAUDE_API) return Boolean(shows);
   const tells = API.get(path);
   const isPrompt = path === '/v1/messages';
-  const user = (tells || isPrompt) && await personOf(site.provider, request.headers);
-  if (!user) json(response, { error: { message: 'no' } }, tells || isPrompt ? 401 : 404);
+  const token = (tells || isPrompt) && await tokenOf(site.provider, request.headers);
+  if (!token) json(response, { error: { message: 'no' } }, tells || isPrompt ? 401 : 404);
   else if (isPrompt) await speak(site, request, response);
-  else json(response, tells(user));
+  else if (token.scopes.has(TELLING_SCOPE)) json(response, tells(token.accountId));
+  else json(response, { error: { message: `OAuth token does not meet scope requirement ${TELLING_SCOPE}` } }, 403);
   return true;
 }

@@ -34,6 +34,9 @@ function client(vendor, id) {
   };
 }
 
+/** Seconds, where a token request says them and the vendor minds it. */
+const askedLife = ({ livesAsAsked }, ctx) => (livesAsAsked && Number(ctx.oidc.body?.expires_in)) || undefined;
+
 function configuration(vendor) {
   // A vendor knows its own scopes; this one learns them from the CLI that asks, so that a new version's new scope
   // needs no change here.
@@ -52,7 +55,7 @@ function configuration(vendor) {
     // The CLIs expect a refresh token whether or not they asked with prompt=consent.
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     rotateRefreshToken: !vendor.keepsRefreshTokens,
-    ttl: { AccessToken: accessTokensLive, AuthorizationCode: 60, DeviceCode: deviceCodesLive, IdToken: TTL_S, RefreshToken: 86400, Grant: 86400, Interaction: TTL_S, Session: TTL_S },
+    ttl: { AccessToken: (ctx) => askedLife(vendor, ctx) ?? accessTokensLive(), AuthorizationCode: 60, DeviceCode: deviceCodesLive, IdToken: TTL_S, RefreshToken: 86400, Grant: 86400, Interaction: TTL_S, Session: TTL_S },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_ctx, user) => (ACCOUNTS[user] ? { accountId: user, claims: () => claimsOf(user) } : undefined),
     extraTokenClaims: (_ctx, token) => ({ 'https://api.openai.com/auth': claimsOf(token.accountId)['https://api.openai.com/auth'] }),

@@ -8,7 +8,7 @@ export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
  * From the host of a vendor's pages to how its provider is set up. Without `grants` it is the authorization code with refresh
  * tokens that are used once, and proof of the client by PKCE. `further` are the names of the vendor's other clients.
  * @type {Record<string, {client: string, clientName: string, redirects: string[], routes: Record<string, string>,
- *   accessToken: 'jwt' | 'opaque', further?: Record<string, string>, grants?: string[], withoutPkce?: boolean, keepsRefreshTokens?: boolean}>}
+ *   accessToken: 'jwt' | 'opaque', further?: Record<string, string>, grants?: string[], withoutPkce?: boolean, keepsRefreshTokens?: boolean, livesAsAsked?: boolean}>}
  */
 export const VENDORS = {
   [CODEX]: {
@@ -33,6 +33,7 @@ export const VENDORS = {
     redirects: ['http://localhost/callback', 'https://platform.claude.com/oauth/code/callback'],
     routes: { authorization: '/cai/oauth/authorize', token: '/v1/oauth/token', revocation: '/v1/oauth/revoke' },
     accessToken: 'opaque',
+    livesAsAsked: true, // the CLI asks for a year where its token is for scripts
   },
   [GITHUB]: {
     client: '178c6fc778ccc68e1d6a',

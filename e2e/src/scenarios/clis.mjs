@@ -1,12 +1,14 @@
 // The real CLIs: where each has its tokens from, what it writes of them, and how it says that it takes what it has written.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { imageTree } from '../harness/image.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
 import { CLAUDE, CODEX, GITHUB, GOOGLE, WRANGLER } from '../issuer/hosts.mjs';
 
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 const { email } = ACCOUNTS.ada;
 const json = (files, name) => JSON.parse(files.get(name));
 const inToml = (text, key) => new RegExp(`^${key} = "(.*)"$`, 'm').exec(text)?.[1];
@@ -15,10 +17,11 @@ const inToml = (text, key) => new RegExp(`^${key} = "(.*)"$`, 'm').exec(text)?.[
 const inYaml = (text, key) => new RegExp(`^ +${key}: (.*)$`, 'm').exec(text)?.[1];
 
 /**
- * From a provider's id to its CLI. `desktop` says whether it has that method; `denied` is how it ends when a person says no. `tokens` are those in the files that the vault opened, under the issuer's names; `account` is
- * what the card shows; `status` is what the CLI says of itself where it can without a network: its command below the image's
- * directory of our own, and what is expected.
- * @type {Record<string, {name: string, issuer: string, desktop: boolean, denied?: string, account?: string, tokens: (files: Map<string, Buffer>) => Record<string, string>,
+ * From a provider's id to its CLI. `desktop` says whether it has that method; `denied` is how it ends when a person says no,
+ * `asks-again` where it does not. `tokens` are those in the files that the vault opened, under the issuer's names; `account` is
+ * what the card shows; `days` is how long its credential works, where that is known; `status` is what the CLI says of itself
+ * where it can without a network: its command below the image's directory of our own, and what is expected.
+ * @type {Record<string, {name: string, issuer: string, desktop: boolean, denied?: string, account?: string, days?: number, tokens: (files: Map<string, Buffer>) => Record<string, string>,
  *   status?: {command: (directory: string) => string[], environment?: (home: string) => Record<string, string>, says: RegExp}}>}
  */
 export const CLIS = {
@@ -58,6 +61,19 @@ export const CLIS = {
     status: {
       command: (directory) => [`${directory}/bin/claude`, 'auth', 'status'],
       says: new RegExp(`"loggedIn": true[^]*"email": "${email}"`),
+    },
+  },
+  'claude-code-token': {
+    name: 'Claude Code (token)',
+    issuer: CLAUDE,
+    desktop: true,
+    denied: 'asks-again',
+    days: 365,
+    tokens: (files) => ({ access_token: files.get('.claude/setup-token').toString() }),
+    status: {
+      command: (directory) => [`${directory}/bin/claude`, 'auth', 'status'],
+      environment: (home) => ({ CLAUDE_CODE_OAUTH_TOKEN: readFileSync(path.join(home, '.claude/setup-token'), 'utf8') }),
+      says: /"loggedIn": true[^]*"authMethod": "oauth_token"/,
     },
   },
   'gemini-cli': {
@@ -114,6 +130,13 @@ export function assertTokens(world, provider, files, since = 0) {
   const issued = world.issuer.events.slice(since).findLast((event) => event.kind === 'tokens' && event.host === issuer);
   assert.ok(issued, `${issuer} has handed out no token`);
   for (const [name, token] of Object.entries(tokens(files))) assert.ok(token && token === issued.body[name], name);
+}
+
+/** The API says when the credential stops working, or nothing where that is not known. */
+export function assertLife(provider, { savedAt, expiresAt }) {
+  const { days } = CLIS[provider];
+  if (days === undefined) assert.equal(expiresAt ?? undefined, undefined);
+  else assert.ok(Math.abs(expiresAt - savedAt - days * DAY_MS) < MINUTE_MS, `${savedAt} to ${expiresAt}`);
 }
 
 /** A home directory as the CLI left it, below this one. */

@@ -21,6 +21,9 @@ async function endsAs(attempt, state, code) {
   return view;
 }
 
+/** Whether a CLI goes on when a person says no. */
+const asksAgain = ([, { denied }]) => denied === 'asks-again';
+
 export function ends(world) {
   scenario('cancel in the middle of a sign-in ends it as cancelled and leaves nothing', world, async (w, track) => {
     const attempt = await Attempt.begin(w, 'wrangler', track);
@@ -38,7 +41,7 @@ export function ends(world) {
     await endsAs(attempt, 'cancelled', 'cancelled-by-person');
   });
 
-  for (const [provider, { denied = 'cli-failed' }] of DESKTOP_CLIS) {
+  for (const [provider, { denied = 'cli-failed' }] of DESKTOP_CLIS.filter((cli) => !asksAgain(cli))) {
     scenario(`${provider}: a person who denies consent sees the CLI's failure, and the stored credential stays`, world, async (w, track) => {
       const before = (await w.person.provider(provider)).credential;
       const attempt = await Attempt.begin(w, provider, track, 'desktop');
@@ -49,6 +52,20 @@ export function ends(world) {
       await attempt.desktop.clickMark('deny');
       await endsAs(attempt, 'failed', denied);
       assert.deepEqual((await w.person.provider(provider)).credential, before, 'a failed sign-in changes nothing else of the person');
+    });
+  }
+
+  for (const [provider] of DESKTOP_CLIS.filter(asksAgain)) {
+    scenario(`${provider}: a person who denies consent is asked again, and may allow it then`, world, async (w, track) => {
+      const attempt = await Attempt.begin(w, provider, track, 'desktop');
+      await attempt.atLoginPage();
+      await attempt.signIn('ada', ACCOUNTS.ada.password);
+      await attempt.desktop.sees('deny');
+      const denied = w.issuer.now;
+      await attempt.desktop.clickMark('deny');
+      await w.issuer.saw(({ kind, page }) => kind === 'page' && page === 'consent', 'the person is asked again', 10_000, denied);
+      await attempt.allow();
+      assert.equal((await attempt.ended()).state, 'succeeded');
     });
   }
 

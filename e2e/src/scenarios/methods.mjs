@@ -8,7 +8,7 @@ import { OwnBrowser } from '../harness/own-browser.mjs';
 import { scenario } from '../harness/scenario.mjs';
 import { opened } from '../harness/vault.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
-import { assertTokens } from './clis.mjs';
+import { assertLife, assertTokens } from './clis.mjs';
 
 const USER = { user: 'ada', password: ACCOUNTS.ada.password };
 /** What a sign-in with a desktop has, and one without it must not. */
@@ -20,6 +20,7 @@ export const WAYS = [
   { provider: 'codex', method: 'device' },
   { provider: 'copilot-cli', method: 'device' },
   { provider: 'claude-code', method: 'paste', brings: 'code' },
+  { provider: 'claude-code-token', method: 'paste', brings: 'code' },
   { provider: 'codex', method: 'paste', brings: 'address' },
   { provider: 'wrangler', method: 'paste', brings: 'address' },
   { provider: 'gemini-cli', method: 'paste', brings: 'code' },
@@ -58,6 +59,7 @@ export function methods(world) {
       await app.result(attempt.page, 'succeeded');
       const { credential } = await w.person.provider(provider);
       assertTokens(w, provider, opened(w.directory, credential.id), since);
+      assertLife(provider, credential);
     });
   }
 
@@ -88,16 +90,18 @@ export function methods(world) {
     assert.deepEqual(await light.codeOn(attempt.page), before);
   });
 
-  scenario('a pasted text that is no code is asked for again, and the right one signs in', world, async (w, track) => {
-    const attempt = await Attempt.begin(w, 'claude-code', track, 'paste');
-    const url = await light.linkOn(attempt.page);
-    await light.paste(attempt.page, 'half-a-code');
-    const text = await (await own).signInAndReadCode({ url, ...USER });
-    w.secrets.add('pasted text', text);
-    await light.paste(attempt.page, text);
-    const view = await attempt.ended();
-    assert.deepEqual([view.state, view.pasted], ['succeeded', 2], JSON.stringify(view.reason));
-  });
+  for (const provider of ['claude-code', 'claude-code-token']) {
+    scenario(`${provider}: a pasted text that is no code is asked for again, and the right one signs in`, world, async (w, track) => {
+      const attempt = await Attempt.begin(w, provider, track, 'paste');
+      const url = await light.linkOn(attempt.page);
+      await light.paste(attempt.page, 'half-a-code');
+      const text = await (await own).signInAndReadCode({ url, ...USER });
+      w.secrets.add('pasted text', text);
+      await light.paste(attempt.page, text);
+      const view = await attempt.ended();
+      assert.deepEqual([view.state, view.pasted], ['succeeded', 2], JSON.stringify(view.reason));
+    });
+  }
 
   scenario('an address of another sign-in is refused with words and never reaches the CLI, and the right one signs in', world, async (w, track) => {
     const attempt = await Attempt.begin(w, 'wrangler', track, 'paste');

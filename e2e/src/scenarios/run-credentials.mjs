@@ -80,6 +80,20 @@ export function runCredentials(world, own) {
     assertTokens(w, 'claude-code', opened(w.directory, credential.id));
   });
 
+  scenario("Claude Code's token for a year answers two runs at once, when others have expired, and stands in no log of theirs", world, async (w, track) => {
+    const provider = 'claude-code-token';
+    const { credential } = await withShortLives(w, () => connect(w, track, provider, { method: 'paste', brings: 'code' }));
+    const since = w.issuer.now;
+    const asks = async () => assert.ok((await toTheEnd(w, track, provider, ['-p', 'hi'])).text().includes('The model has been asked.'));
+    await Promise.all([asks(), asks()]);
+    assertRefreshed(w, CLAUDE, 0, since);
+    assert.equal(await versionOf(w, provider), credential.version);
+    const { access_token } = w.issuer.events.findLast(({ kind, host }) => kind === 'tokens' && host === CLAUDE).body;
+    assertTokens(w, provider, opened(w.directory, credential.id));
+    w.secrets.add('credential token', access_token);
+    for (const log of [w.controller.log, w.machineLogs.all]) assert.deepEqual([...w.secrets.in(log)], []);
+  });
+
   scenario('Firebase CLI refreshes in two runs at once and in a third one, each from the one saved credential', world, async (w, track) => {
     await withShortLives(w, async () => {
       const { credential } = await connect(w, track, 'firebase', { method: 'paste', brings: 'code' });

@@ -26,6 +26,7 @@ const IDLE_MS = 90_000;
 const SAYS = [
   { provider: 'codex', method: 'device', words: ['login', 'status'], says: /^Logged in using ChatGPT$/ },
   { provider: 'claude-code', method: 'paste', brings: 'code', words: ['auth', 'status'], says: new RegExp(`"email": "${ACCOUNTS.ada.email}"`) },
+  { provider: 'claude-code-token', method: 'paste', brings: 'code', words: ['auth', 'status'], says: /"authMethod": "oauth_token"/ },
   { provider: 'github-cli', method: 'device', words: ['auth', 'status'], says: /Logged in to github\.com as ada/ },
   { provider: 'firebase', method: 'paste', brings: 'code', words: ['login:list'], says: new RegExp(`^Logged in as ${ACCOUNTS.ada.email}$`) },
 ];

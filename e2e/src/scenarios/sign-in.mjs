@@ -5,7 +5,7 @@ import { Attempt, endings } from '../harness/attempt.mjs';
 import { scenario } from '../harness/scenario.mjs';
 import { ACCOUNTS } from '../issuer/accounts.mjs';
 import { opened } from '../harness/vault.mjs';
-import { DESKTOP_CLIS, assertTokens, homeWith, statusOf } from './clis.mjs';
+import { DESKTOP_CLIS, assertLife, assertTokens, homeWith, statusOf } from './clis.mjs';
 
 const ADA = ACCOUNTS.ada;
 
@@ -55,6 +55,7 @@ export function signIns(world) {
       await assertEvents(attempt);
       const listed = await w.person.provider(provider);
       assert.equal(listed.credential.account ?? undefined, cli.account);
+      assertLife(provider, listed.credential);
       assert.ok(!listed.session, 'an ended sign-in is not active');
       await app.result(attempt.page, 'succeeded');
       await app.says(attempt.page, /Destroyed/);
