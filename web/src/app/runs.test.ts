@@ -13,6 +13,7 @@ beforeEach(() => {
   vi.stubGlobal("location", { origin: "http://a.test", hash: "" });
   vi.stubGlobal("innerWidth", 1280);
   vi.stubGlobal("innerHeight", 800);
+  vi.stubGlobal("matchMedia", (query: string) => ({ matches: query.includes("dark") }));
   vi.stubGlobal("fetch", (request: Request) => {
     if (request.method !== "POST") return Promise.reject(new TypeError("not asked here"));
     asked.push(request);
@@ -42,7 +43,7 @@ const json = (status: number, body: unknown) => async () =>
 const problem = (type: string, more = {}) =>
   json(409, { type: `/problems/${type}`, title: "X", status: 409, detail: "What to do.", ...more });
 
-it("a run is asked for with its arguments and a size, and is in the list at once", async () => {
+it("a run is asked for with its arguments, a size and what it is drawn on, and is in the list at once", async () => {
   answer = json(201, RUN);
   const { opened, list } = await open(false);
   expect(opened).toEqual({ kind: "opened", runId: "run_1" });
@@ -51,6 +52,7 @@ it("a run is asked for with its arguments and a size, and is in the list at once
   expect(body).toMatchObject({ provider: "codex", arguments: ["exec", "a b"], takeOver: false });
   expect(body.columns).toBeGreaterThan(80);
   expect(body.rows).toBeGreaterThan(24);
+  expect(body.background).toBe("dark");
 });
 
 it("taking over has the time in which the other run ends, and an answer's besides", async () => {
