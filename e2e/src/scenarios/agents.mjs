@@ -115,6 +115,14 @@ export function agents(world, own) {
     assert.deepEqual(agent.strays, []);
   });
 
+  scenario('an agent that goes away while it waits for a run leaves none', world, async (w, track) => {
+    await byScriptOnce(w, 'shell');
+    const agent = await here(w, track);
+    const { run } = await goingOn(agent, track, w);
+    await agent.leave();
+    assert.equal((await run.ended()).reason.code, 'stopped-by-person');
+  });
+
   scenario('an agent is told in words what can\'t be done', world, async (w, track) => {
     await byScript(w, 'shell');
     const agent = await here(w, track);

@@ -90,18 +90,16 @@ export function methods(world) {
     assert.deepEqual(await light.codeOn(attempt.page), before);
   });
 
-  for (const provider of ['claude-code', 'claude-code-token']) {
-    scenario(`${provider}: a pasted text that is no code is asked for again, and the right one signs in`, world, async (w, track) => {
-      const attempt = await Attempt.begin(w, provider, track, 'paste');
-      const url = await light.linkOn(attempt.page);
-      await light.paste(attempt.page, 'half-a-code');
-      const text = await (await own).signInAndReadCode({ url, ...USER });
-      w.secrets.add('pasted text', text);
-      await light.paste(attempt.page, text);
-      const view = await attempt.ended();
-      assert.deepEqual([view.state, view.pasted], ['succeeded', 2], JSON.stringify(view.reason));
-    });
-  }
+  scenario('a pasted text that is no code is asked for again, and the right one signs in', world, async (w, track) => {
+    const attempt = await Attempt.begin(w, 'claude-code', track, 'paste');
+    const url = await light.linkOn(attempt.page);
+    await light.paste(attempt.page, 'half-a-code');
+    const text = await (await own).signInAndReadCode({ url, ...USER });
+    w.secrets.add('pasted text', text);
+    await light.paste(attempt.page, text);
+    const view = await attempt.ended();
+    assert.deepEqual([view.state, view.pasted], ['succeeded', 2], JSON.stringify(view.reason));
+  });
 
   scenario('an address of another sign-in is refused with words and never reaches the CLI, and the right one signs in', world, async (w, track) => {
     const attempt = await Attempt.begin(w, 'wrangler', track, 'paste');

@@ -64,7 +64,7 @@ impl Watch {
     /// nothing, because it awaits nothing after it has taken something.
     pub(super) async fn step(&mut self) -> Option<LoginEvent> {
         let held_back = self.screen.held_back_until();
-        let next = [held_back, self.finder.due_at()].into_iter().flatten().min();
+        let next = [held_back, self.finder.due_at(), self.replies.due_at()].into_iter().flatten().min();
         tokio::select! {
             bytes = self.pty.read(), if !self.silent => self.heard(bytes),
             () = until(next) => return self.time_has_come(Instant::now()),
@@ -96,17 +96,22 @@ impl Watch {
             let answers = self.screen.draw_held_back();
             self.pty.answer(&answers);
             self.look(now);
+        } else if self.replies.due_at().is_some_and(|due| due <= now) {
+            self.reply(now);
         }
         self.finder.due(now)
     }
 
     fn look(&mut self, now: Instant) {
         self.finder.look(&self.screen, now);
-        if self.replies.are_given() {
-            return;
+        if !self.replies.are_none() {
+            self.reply(now);
         }
-        let last = self.screen.rows().pop();
-        if let Some(reply) = last.and_then(|row| self.replies.to(&row.text)) {
+    }
+
+    fn reply(&mut self, now: Instant) {
+        let last = self.screen.rows().pop().map_or_else(String::new, |row| row.text);
+        if let Some(reply) = self.replies.to(&last, now) {
             self.pty.type_text(&reply);
         }
     }
